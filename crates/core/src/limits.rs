@@ -1,0 +1,101 @@
+//! Every bound of the house, each with its arithmetic and with what happens when it is reached.
+//!
+//! The fields of [`Limits`] are what an operator may set (`limits.` in the configuration); the constants are part of
+//! the design. 0 means none only where the comment says so.
+
+/// A request's `ref`, in bytes. Longer: refused with `bad_request`. It is kept for each request under way.
+pub const REFERENCE_BYTES_MAX: usize = 64;
+
+/// A message's `id`, in characters of visible ASCII. Outside: refused with `id_invalid`. 16 is the least that a random
+/// id needs to be unique (80 bits in base 32); 64 leaves room for a hexadecimal SHA-256.
+pub const ID_CHARS: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// Users in one list of members, and rooms in one list of rooms. More: the list is cut and says `more`. A row is at
+/// most 32 × 4 bytes of nick and 8 sessions of 45 bytes, so a list stays below half an outbox of 1 MiB.
+pub const LIST_ROWS_MAX: usize = 500;
+
+/// Private messages kept for a session whose connection was cut, until it resumes. More: the oldest go, and the
+/// session is told so when it returns.
+pub const MISSED_PRIVATE_MAX: usize = 64;
+
+/// Wrong join codes on one connection before it is closed with `pass_refused`.
+pub const WRONG_PASSES_MAX: u8 = 5;
+
+/// A search's words, in characters. More: refused with `query_invalid`.
+pub const QUERY_CHARS_MAX: usize = 200;
+
+/// Rooms named in one `resume`. More are not looked at: a session cannot be in more (`rooms_per_session`).
+pub const RESUME_ROOMS_MAX: usize = 1_000;
+
+/// At most one typing event goes out for each session in this time, in milliseconds.
+pub const TYPING_INTERVAL_MS: u64 = 1_000;
+
+/// The count of a large room's members is told at most once in this time, in milliseconds.
+pub const PRESENCE_INTERVAL_MS: u64 = 1_000;
+
+/// A token is good for this long after it was issued, in milliseconds: a day, as long as de-duplication lasts.
+pub const TOKEN_AGE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The bounds that an operator may set, as far as the core enforces them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Characters of a message. More: `message_too_long`.
+    pub message_chars: usize,
+    /// Characters of a nick. More: `nick_invalid`.
+    pub nick_chars: usize,
+    /// Characters of a room's name. More: `room_invalid`.
+    pub room_chars: usize,
+    /// Characters of a topic. More: `topic_too_long`.
+    pub topic_chars: usize,
+    /// Rooms of one session. More: `too_many_rooms`.
+    pub rooms_per_session: usize,
+    /// Sessions of one user. More: `too_many_sessions`.
+    pub sessions_per_user: usize,
+    /// Rooms that have members or history. More: `too_many_rooms_on_server`. A room costs about 300 bytes.
+    pub rooms_total: usize,
+    /// Messages that a session may send in a second in the long run (0: any number). More: `rate_limited`.
+    pub messages_per_second: u32,
+    /// Messages that a session may send at once after a pause.
+    pub message_burst: u32,
+    /// Other commands that a session may send in a second in the long run (0: any number). More: `rate_limited`.
+    pub commands_per_second: u32,
+    /// Other commands that a session may send at once after a pause.
+    pub command_burst: u32,
+    /// How long a session outlives its connection, in milliseconds.
+    pub session_ttl_ms: u64,
+    /// Members up to which joins and leaves are told one by one; above it only the count is told.
+    pub presence_max: usize,
+    /// Missed durable events of one room that are replayed on resume. More: a `gap` is told instead.
+    pub replay_events: u64,
+    /// Events in one page of history or search. More asked for: this many are given.
+    pub history_limit: u32,
+    /// Message ids remembered for de-duplication. More: the oldest are forgotten. One costs about 100 bytes, so that a
+    /// million of them cost 100 MB.
+    pub dedupe_ids: usize,
+    /// How long a message id is remembered, in milliseconds.
+    pub dedupe_age_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_chars: 4_096,
+            nick_chars: 32,
+            room_chars: 50,
+            topic_chars: 512,
+            rooms_per_session: 50,
+            sessions_per_user: 8,
+            rooms_total: 100_000,
+            messages_per_second: 10,
+            message_burst: 30,
+            commands_per_second: 20,
+            command_burst: 100,
+            session_ttl_ms: 30_000,
+            presence_max: 100,
+            replay_events: 1_000,
+            history_limit: 200,
+            dedupe_ids: 1_000_000,
+            dedupe_age_ms: 24 * 60 * 60 * 1_000,
+        }
+    }
+}

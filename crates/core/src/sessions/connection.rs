@@ -1,0 +1,130 @@
+//! What is kept of each connection and of each session.
+
+use super::rates::Bucket;
+use crate::event::Event;
+use crate::ids::{ConnectionId, RoomId, SessionId, Time, UserId, Via};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What the server knows of a connection when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub via: Via,
+    /// The peer's address, for the log and for `text.style = "address"`.
+    pub address: Option<IpAddr>,
+    /// The protocol hands the session's token to the client: the session outlives the connection by
+    /// `limits.session_ttl_ms`. Otherwise it ends with it.
+    pub resumable: bool,
+}
+
+/// One socket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    pub(super) stage: Stage,
+    /// It asked to hear the first room before it says anything.
+    pub(super) observer: bool,
+    /// It gave the join code.
+    pub(super) passed: bool,
+    pub(super) wrong_passes: u8,
+    /// Commands other than messages. They are counted by connection, because some come before there is a session.
+    pub(super) commands: Bucket,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has said nothing.
+    Silent,
+    /// It has said nothing, and hears this room.
+    Observing(RoomId),
+    /// It speaks for this session.
+    Session(SessionId),
+    /// It was told to close: what it still says is not heard.
+    Closing,
+}
+
+impl Connection {
+    pub(super) fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            stage: Stage::Silent,
+            observer: false,
+            passed: false,
+            wrong_passes: 0,
+            commands: Bucket::default(),
+        }
+    }
+
+    pub(super) const fn session(&self) -> Option<SessionId> {
+        match self.stage {
+            Stage::Session(session) => Some(session),
+            Stage::Silent | Stage::Observing(_) | Stage::Closing => None,
+        }
+    }
+}
+
+/// One client of a user.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) user: UserId,
+    pub(super) link: Link,
+    /// Of its connection, or of its last one.
+    pub(super) peer: Peer,
+    /// In the order in which it came into them; the last is the current one. At most `limits.rooms_per_session`.
+    pub(super) rooms: SmallVec<[RoomId; 4]>,
+    pub(super) messages: Bucket,
+    /// The earliest time at which it may be told again that this session's user is writing.
+    pub(super) typing_after: Time,
+    /// What it could not be given while it was cut off. Almost always empty, hence the box.
+    pub(super) missed: Option<Box<Missed>>,
+}
+
+/// Whether a session has a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Connected(ConnectionId),
+    /// It has none, and ends at this time.
+    Cut(Time),
+}
+
+/// Private messages for a session that is cut off. At most [`crate::limits::MISSED_PRIVATE_MAX`].
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    /// With whether the user's own other session sent it.
+    pub(super) events: VecDeque<(Arc<Event>, bool)>,
+    /// How many more there were.
+    pub(super) dropped: u32,
+}
+
+impl Session {
+    pub(super) fn new(user: UserId, connection: ConnectionId, peer: Peer) -> Self {
+        Self {
+            user,
+            link: Link::Connected(connection),
+            peer,
+            rooms: SmallVec::new(),
+            messages: Bucket::default(),
+            typing_after: Time(0),
+            missed: None,
+        }
+    }
+
+    pub(super) const fn connection(&self) -> Option<ConnectionId> {
+        match self.link {
+            Link::Connected(connection) => Some(connection),
+            Link::Cut(_) => None,
+        }
+    }
+
+    pub(super) fn is_in(&self, room: RoomId) -> bool {
+        self.rooms.contains(&room)
+    }
+
+    /// The room in which it speaks where it names none.
+    pub(super) fn current(&self) -> Option<RoomId> {
+        self.rooms.last().copied()
+    }
+}

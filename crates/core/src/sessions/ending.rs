@@ -1,0 +1,60 @@
+//! How connections and sessions end, and what time brings about.
+
+use super::Sessions;
+use super::connection::{Link, Stage};
+use crate::event::LeftWhy;
+use crate::ids::{ConnectionId, SessionId, Time};
+use crate::output::Output;
+
+impl Sessions {
+    /// A connection is gone. A session that its client can resume waits for `limits.session_ttl_ms`, and the others
+    /// still see it; any other ends now.
+    pub fn disconnect(&mut self, now: Time, connection: ConnectionId, out: &mut Vec<Output>) {
+        let Some(gone) = self.connections.remove(&connection) else { return };
+        match gone.stage {
+            Stage::Silent | Stage::Closing => {}
+            Stage::Observing(room) => self.release_observed(room),
+            Stage::Session(session) if gone.peer.resumable && self.limits.session_ttl_ms > 0 => {
+                let ends = now.plus(self.limits.session_ttl_ms);
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.link = Link::Cut(ends);
+                }
+                self.expiring.insert((ends, session));
+            }
+            Stage::Session(session) => self.end(now, session, LeftWhy::Gone, out),
+        }
+    }
+
+    /// Time goes on: sessions that were cut off too long end, and the members of large rooms are counted. To be called
+    /// when [`Sessions::next_deadline`] has come; more often does no harm.
+    pub fn tick(&mut self, now: Time, out: &mut Vec<Output>) {
+        while let Some((ends, session)) = self.expiring.first().copied()
+            && ends <= now
+        {
+            self.end(now, session, LeftWhy::Gone, out);
+        }
+        self.tell_counts(now, out);
+    }
+
+    /// When [`Sessions::tick`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        let ends = self.expiring.first().map(|(ends, _)| *ends);
+        ends.into_iter().chain(self.here.next_count_due()).min()
+    }
+
+    /// Ends a session: it leaves its rooms, and its user is gone with the last of them. Its connection, if it still
+    /// has one, is left to the caller.
+    pub(super) fn end(&mut self, now: Time, session: SessionId, why: LeftWhy, out: &mut Vec<Output>) {
+        let Some(known) = self.sessions.get(&session) else { return };
+        let (user, rooms, link) = (known.user, known.rooms.clone(), known.link);
+        for room in rooms {
+            self.leave(now, session, room, why, out);
+        }
+        if let Link::Cut(ends) = link {
+            
+        }
+        self.sessions.remove(&session);
+        self.users.remove_session(user, session);
+    }
+}

@@ -1,0 +1,259 @@
+//! What this node knows of its own connections: users, sessions, nicks, presence, rates and admission.
+//!
+//! [`Sessions`] takes what connections ask ([`Sessions::admit`]), answers what concerns this node alone with
+//! [`Output`]s, and turns what is durable into an [`Entry`](crate::Entry) for the sequencer. What became of the entry
+//! comes back through [`Sessions::settle`]. It reads [`Rooms`], and never changes them.
+
+mod admit;
+mod chance;
+mod connection;
+mod door;
+mod ending;
+mod here;
+mod presence;
+mod rates;
+mod resume;
+mod settle;
+mod telling;
+mod token;
+mod turn;
+mod users;
+
+use crate::close::CloseReason;
+use crate::entry::Ticket;
+use crate::event::Sender;
+use crate::ids::{ConnectionId, Epoch, Pos, SessionId, Time, UserId};
+use crate::limits::Limits;
+use crate::names::{Nick, RoomName};
+use crate::output::Output;
+use crate::refusal::Code;
+use crate::reply::Reply;
+use crate::rooms::Rooms;
+use chance::Chance;
+use connection::{Connection, Session, Stage};
+use door::Door;
+use here::RoomsHere;
+use settle::Pending;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use token::Tokens;
+use users::Users;
+
+pub use connection::Peer;
+
+/// What [`Sessions`] begin with.
+#[derive(Clone)]
+pub struct SessionsSettings {
+    pub limits: Limits,
+    pub epoch: Epoch,
+    /// The key of session tokens; secret, and kept with the database.
+    pub token_key: [u8; 32],
+    /// Where session ids and guest names come from. A new one for each process.
+    pub seed: u64,
+    /// What a connection must say before anything else, if there is one.
+    pub join_code: Option<String>,
+    /// The rooms that a new session is in. What is no room's name is left out.
+    pub auto_join: Vec<String>,
+    /// No event had this position or a later one.
+    pub next_pos: Pos,
+}
+
+/// How many there are, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub connections: usize,
+    /// With those whose connection is cut.
+    pub sessions: usize,
+    pub users: usize,
+    /// Rooms with members or observers.
+    pub rooms: usize,
+}
+
+/// Everybody who is here.
+#[derive(Debug)]
+pub struct Sessions {
+    limits: Limits,
+    epoch: Epoch,
+    tokens: Tokens,
+    door: Door,
+    auto_join: Vec<Arc<str>>,
+    chance: Chance,
+    next_pos: Pos,
+    connections: HashMap<ConnectionId, Connection>,
+    sessions: HashMap<SessionId, Session>,
+    users: Users,
+    here: RoomsHere,
+    /// Sessions without a connection, by the time at which they end.
+    expiring: BTreeSet<(Time, SessionId)>,
+    /// Requests whose entries are not settled yet: at most those of the batch under way.
+    pending: HashMap<Ticket, Pending>,
+    last_ticket: u64,
+    /// Whether durable commands are taken.
+    writable: bool,
+    shutting_down: bool,
+}
+
+impl Sessions {
+    /// Nobody is here yet.
+    #[must_use]
+    pub fn new(settings: SessionsSettings) -> Self {
+        let SessionsSettings { limits, epoch, token_key, seed, join_code, auto_join, next_pos } = settings;
+        let mut rooms = Vec::new();
+        for room in auto_join.iter().filter_map(|room| RoomName::parse(room, limits.room_chars)) {
+            if rooms.len() < limits.rooms_per_session && !rooms.contains(&room) {
+                rooms.push(room);
+            }
+        }
+        Self {
+            tokens: Tokens::new(&token_key, epoch),
+            door: Door::new(join_code.as_deref()),
+            limits,
+            epoch,
+            auto_join: rooms,
+            chance: Chance::new(seed),
+            next_pos,
+            connections: HashMap::new(),
+            sessions: HashMap::new(),
+            users: Users::default(),
+            here: RoomsHere::default(),
+            expiring: BTreeSet::new(),
+            pending: HashMap::new(),
+            last_ticket: 0,
+            writable: true,
+            shutting_down: false,
+        }
+    }
+
+    /// A connection begins. If it is known and has no session, it begins again: an observer that turns out to speak
+    /// another protocol.
+    pub fn connect(&mut self, connection: ConnectionId, peer: Peer, out: &mut Vec<Output>) {
+        match self.connections.get(&connection).map(|known| known.stage) {
+            None => {
+                self.connections.insert(connection, Connection::new(peer));
+            }
+            Some(Stage::Silent | Stage::Observing(_)) => {
+                self.stop_observing(connection, out);
+                if let Some(known) = self.connections.get_mut(&connection) {
+                    known.peer = peer;
+                    known.observer = false;
+                }
+            }
+            Some(Stage::Session(_) | Stage::Closing) => {}
+        }
+    }
+
+    /// A connection that has said nothing hears the first of the rooms that everybody is in. It is not counted, named
+    /// or announced. Where a join code is asked for, it is told so instead.
+    pub fn observe(&mut self, connection: ConnectionId, rooms: &Rooms, out: &mut Vec<Output>) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        if known.stage != Stage::Silent {
+            return;
+        }
+        known.observer = true;
+        if self.door.is_locked_for(known) {
+            let refusal = Code::PassRequired.refuse(None, door::ASK);
+            out.push(Output::Reply { to: connection, reply: Reply::Refused(refusal) });
+            return;
+        }
+        let Some(name) = self.auto_join.first() else { return };
+        let Some(room) = self.here.open(name, rooms, self.limits.rooms_total) else { return };
+        known.stage = Stage::Observing(room);
+        let here = &mut self.here[room];
+        here.observers += 1;
+        let name = Arc::clone(&here.name);
+        let reply = Reply::Observing { room: Arc::clone(&name), members: here.users, seq: rooms.seq(&name) };
+        out.push(Output::Attach { connection, room, name });
+        out.push(Output::Current { connection, room: Some(room) });
+        out.push(Output::Reply { to: connection, reply });
+    }
+
+    /// Whether durable commands are taken; if not, they are refused with `storage_full`.
+    pub const fn set_writable(&mut self, writable: bool) {
+        self.writable = writable;
+    }
+
+    /// From now on every command is refused with `shutting_down`.
+    pub const fn shutdown(&mut self) {
+        self.shutting_down = true;
+    }
+
+    /// The position that the next event gets.
+    #[must_use]
+    pub const fn next_pos(&self) -> Pos {
+        self.next_pos
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            users: self.users.len(),
+            rooms: self.here.len(),
+        }
+    }
+
+    /// The session that the connection speaks for.
+    #[must_use]
+    pub fn session_of(&self, connection: ConnectionId) -> Option<SessionId> {
+        self.connections.get(&connection)?.session()
+    }
+
+    /// Who the connection is, as others see it.
+    #[must_use]
+    pub fn sender_of(&self, connection: ConnectionId) -> Option<Sender> {
+        self.session_of(connection).map(|session| self.sender(session))
+    }
+
+    /// Tells a connection to close, and hears it no more. Its session, if it had one, was dealt with before.
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason, out: &mut Vec<Output>) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.stage = Stage::Closing;
+        }
+        out.push(Output::Close { connection, reason });
+    }
+
+    fn stop_observing(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        if let Stage::Observing(room) = known.stage {
+            known.stage = Stage::Silent;
+            out.push(Output::Detach { connection, room });
+            self.release_observed(room);
+        }
+    }
+
+    fn new_session_id(&mut self) -> SessionId {
+        loop {
+            let session = SessionId(self.chance.next());
+            if !self.sessions.contains_key(&session) {
+                return session;
+            }
+        }
+    }
+
+    fn new_user_id(&mut self) -> UserId {
+        loop {
+            let user = UserId(self.chance.next());
+            if !self.users.contains(user) {
+                return user;
+            }
+        }
+    }
+
+    /// A name like `guest-7f3a` that nobody has. When many of the short ones are taken, they grow.
+    fn guest_nick(&mut self) -> Nick {
+        const TRIES: usize = 16;
+        for digits in [4, 8, 16].into_iter().cycle() {
+            for _ in 0..TRIES {
+                let name = format!("guest-{:0digits$x}", self.chance.next() >> (64 - 4 * digits));
+                if let Some(nick) = Nick::parse(&name, name.len())
+                    && !self.users.is_taken(&nick, None)
+                {
+                    return nick;
+                }
+            }
+        }
+        unreachable!("the loop above ends only with a name")
+    }
+}

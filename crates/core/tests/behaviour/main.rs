@@ -1,0 +1,15 @@
+//! The core's behaviour, told as small stories and as properties of any story.
+
+mod door;
+mod hello;
+mod laws;
+mod nicks;
+mod presence;
+mod reading;
+mod relays;
+mod resuming;
+mod rooms;
+mod several_sessions;
+mod shown;
+mod talk;
+mod world;
