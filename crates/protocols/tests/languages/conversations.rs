@@ -1,0 +1,267 @@
+//! What a conversation does that no transcript can show: deadlines, sizes, and bytes that are no text.
+
+use crate::samples;
+use bytes::BytesMut;
+use std::sync::Arc;
+use switchboard_core::{CloseReason, Command, Request, Target};
+use switchboard_protocols::conversation::{self, Choice};
+use switchboard_protocols::framing::websocket::{Close, Decoder, Message, Role, client, frame::Opcode};
+use switchboard_protocols::{Act, Conversation, Language, Settings};
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings::default())
+}
+
+fn said(text: &str) -> Act {
+    Act::Request(Request::plain(Command::Message {
+        target: Target::Current,
+        text: text.into(),
+        id: None,
+        action: false,
+    }))
+}
+
+fn receive(conversation: &mut Box<dyn Conversation>, now: u64, bytes: &[u8]) -> Vec<Act> {
+    let mut acts = Vec::new();
+    conversation.receive(now, &mut bytes.to_vec(), &mut acts).unwrap();
+    acts
+}
+
+fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    client::put_message(&mut out, opcode, payload, [1, 2, 3, 4]);
+    out.to_vec()
+}
+
+#[test]
+fn a_pause_ends_a_message_until_the_first_line_end() {
+    let mut text = conversation::stream_text(&settings());
+    let mut acts = Vec::new();
+    assert_eq!(text.deadline(), None);
+
+    // Each byte puts the deadline off, and a single character has the longer one.
+    assert_eq!(receive(&mut text, 1_000, b"H"), []);
+    assert_eq!(text.deadline(), Some(11_000), "it may yet be HEAD");
+    assert_eq!(receive(&mut text, 1_050, b"ello"), []);
+    assert_eq!(text.deadline(), Some(1_150));
+    text.tick(1_149, &mut acts).unwrap();
+    assert_eq!(acts, []);
+    text.tick(1_150, &mut acts).unwrap();
+    assert_eq!(acts, [said("Hello")]);
+    assert_eq!(text.deadline(), None);
+
+    assert_eq!(receive(&mut text, 2_000, "é".as_bytes()), []);
+    assert_eq!(text.deadline(), Some(5_000));
+    // An unfinished character waits for its end, however long that takes.
+    assert_eq!(receive(&mut text, 2_100, b"a\xE2\x82"), []);
+    assert_eq!(text.deadline(), None);
+    assert_eq!(receive(&mut text, 9_000, b"\xAC"), []);
+    assert_eq!(text.deadline(), Some(9_100));
+    text.resumed(20_000);
+    assert_eq!(text.deadline(), Some(20_100), "while nothing was read there was no quiet");
+
+    assert_eq!(receive(&mut text, 20_050, b"\nhalf"), [said("éa€")]);
+    assert_eq!(text.deadline(), None, "after a line end only lines count");
+    text.finish(&mut acts);
+    assert_eq!(acts, [said("Hello")]);
+}
+
+#[test]
+fn what_may_yet_be_http_or_json_is_waited_for_and_never_published() {
+    for start in ["GET ", "{ ", "SSH"] {
+        let mut text = conversation::stream_text(&settings());
+        assert_eq!(receive(&mut text, 0, start.as_bytes()), []);
+        assert_eq!(text.deadline(), Some(10_000));
+        let mut acts = Vec::new();
+        assert_eq!(text.tick(10_000, &mut acts), Err(CloseReason::HandshakeTimeout));
+        text.finish(&mut acts);
+        assert_eq!(acts, []);
+    }
+    let mut text = conversation::stream_text(&settings());
+    let mut acts = receive(&mut text, 0, b"GET ");
+    text.finish(&mut acts);
+    assert_eq!(acts, [], "a request that was cut short");
+    let mut text = conversation::stream_text(&settings());
+    let mut acts = receive(&mut text, 0, b"GET");
+    text.finish(&mut acts);
+    assert_eq!(acts, [said("GET")], "a word, whole");
+}
+
+#[test]
+fn the_end_of_the_stream_ends_a_message_but_not_inside_a_character() {
+    for (bytes, last) in [
+        (&b"Hello, Server!"[..], vec![said("Hello, Server!")]),
+        (b"\r", vec![]),
+        (b"", vec![]),
+        (b"caf\xC3", vec![Act::Close(CloseReason::InvalidUtf8)]),
+        (b"bell \x07", vec![Act::Close(CloseReason::ProtocolError)]),
+    ] {
+        let mut text = conversation::stream_text(&settings());
+        let mut acts = receive(&mut text, 0, bytes);
+        text.finish(&mut acts);
+        assert_eq!(acts, last, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn binary_data_ends_a_text_stream_and_is_not_published() {
+    for (bytes, reason) in [
+        (&b"GET / HTTP/1.1\r\n"[..], CloseReason::ProtocolError),
+        (b"\x16\x03\x01\x02\x00\x01", CloseReason::ProtocolError),
+        (b"\0\0\0\n", CloseReason::ProtocolError),
+        (b"ab\x01cd\n", CloseReason::ProtocolError),
+        (b"SSH-2.0-OpenSSH\r\n", CloseReason::ProtocolError),
+        (b"a\xFF\xFFb\n", CloseReason::InvalidUtf8),
+        (&[b'x'; 40_000], CloseReason::LineTooLong),
+    ] {
+        let mut text = conversation::stream_text(&settings());
+        let mut acts = Vec::new();
+        assert_eq!(text.receive(0, &mut bytes.to_vec(), &mut acts), Err(reason));
+        assert_eq!(acts, []);
+        text.receive(0, &mut b"more\n".to_vec(), &mut acts).unwrap();
+        text.finish(&mut acts);
+        assert_eq!(acts, [], "nothing after it counts");
+    }
+}
+
+#[test]
+fn telnet_is_answered_and_taken_out() {
+    let mut text = conversation::stream_text(&settings());
+    let acts = receive(&mut text, 0, b"\xFF\xFD\x01hi\r\n");
+    let [Act::Send(answer), message] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!(&answer.bytes()[..], b"\xFF\xFC\x01");
+    assert_eq!(*message, said("hi"));
+}
+
+#[test]
+fn a_websocket_is_asked_after_silence_and_ends_without_an_answer() {
+    let mut websocket = conversation::websocket(&settings(), Some(Choice::Json), 1_000);
+    let mut acts = Vec::new();
+    assert_eq!(websocket.deadline(), Some(26_000));
+    websocket.tick(26_000, &mut acts).unwrap();
+    let [Act::Send(ping)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!(&ping.bytes()[..], b"\x89\0");
+    assert_eq!(websocket.deadline(), Some(46_000));
+
+    receive(&mut websocket, 30_000, &masked(Opcode::Pong, b""));
+    assert_eq!(websocket.deadline(), Some(55_000));
+    // A tick that came late does not shorten the time to answer, and neither does a suspended reader.
+    websocket.tick(100_000, &mut acts).unwrap();
+    assert_eq!(websocket.deadline(), Some(120_000));
+    websocket.resumed(119_000);
+    assert_eq!(websocket.deadline(), Some(144_000));
+    websocket.tick(144_000, &mut acts).unwrap();
+    assert_eq!(websocket.tick(164_000, &mut acts), Err(CloseReason::Idle));
+}
+
+/// The messages in what a server sent.
+fn decoded(bytes: &[u8]) -> Vec<Message<'static>> {
+    let mut bytes = bytes.to_vec();
+    let mut decoder = Decoder::new(Role::Client, 1 << 20);
+    let mut input = &mut bytes[..];
+    let mut messages = Vec::new();
+    while let Some(message) = decoder.next_message(&mut input).unwrap() {
+        messages.push(match message {
+            Message::Text(text) => Message::Text(text.into_owned().into()),
+            Message::Close(Some(Close { code, reason })) => {
+                Message::Close(Some(Close { code, reason: reason.into_owned().into() }))
+            }
+            other => panic!("{other:?}"),
+        });
+    }
+    messages
+}
+
+#[test]
+fn a_websocket_closes_with_its_reasons_code_and_says_it_once() {
+    for reason in CloseReason::ALL {
+        for choice in [None, Some(Choice::Text), Some(Choice::Json)] {
+            let mut websocket = conversation::websocket(&settings(), choice, 0);
+            let Some(frame) = websocket.farewell(*reason) else {
+                assert_eq!(*reason, CloseReason::PeerGone);
+                continue;
+            };
+            let messages = decoded(frame.bytes());
+            let Some(Message::Close(Some(close))) = messages.last() else { panic!("{messages:?}") };
+            assert_eq!(close.code.get(), reason.websocket_code());
+            assert!(close.reason.starts_with(&format!("{}: ", reason.as_str())));
+            let is_failure =
+                [1002, 1003, 1007].contains(&reason.websocket_code()) || *reason == CloseReason::FrameTooLarge;
+            assert_eq!(messages.len(), if choice.is_none() || is_failure { 1 } else { 2 }, "{reason:?}");
+            assert_eq!(websocket.farewell(*reason), None);
+        }
+    }
+}
+
+#[test]
+fn a_websockets_wire_errors_have_their_reasons() {
+    let too_large = vec![b'x'; 70_000];
+    for (bytes, reason) in [
+        (masked(Opcode::Binary, b"x"), CloseReason::Unsupported),
+        (masked(Opcode::Text, b"\xFF"), CloseReason::InvalidUtf8),
+        (masked(Opcode::Text, b"\0"), CloseReason::ProtocolError),
+        (masked(Opcode::Text, &too_large), CloseReason::FrameTooLarge),
+        (b"\x81\x01x".to_vec(), CloseReason::ProtocolError),
+    ] {
+        let mut websocket = conversation::websocket(&settings(), None, 0);
+        let mut acts = Vec::new();
+        assert_eq!(websocket.receive(0, &mut bytes.clone(), &mut acts), Err(reason));
+        assert_eq!(acts, []);
+    }
+}
+
+#[test]
+fn a_websockets_close_is_answered_with_its_code_and_nothing_more() {
+    let mut websocket = conversation::websocket(&settings(), None, 0);
+    let acts = receive(&mut websocket, 0, &masked(Opcode::Close, b"\x03\xE9bye"));
+    let [Act::Send(answer), Act::Close(CloseReason::PeerGone)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!(&answer.bytes()[..], b"\x88\x02\x03\xE9");
+    assert_eq!(websocket.farewell(CloseReason::ShuttingDown), None);
+    assert_eq!(websocket.deadline(), None);
+}
+
+#[test]
+fn the_first_message_of_a_websocket_or_an_address_decides_its_language() {
+    for (first, language) in
+        [(&b"{\"type\":\"ping\"}"[..], Language::Json), (b"hi", Language::Text(Settings::default().text_style))]
+    {
+        let mut websocket = conversation::websocket(&settings(), None, 0);
+        receive(&mut websocket, 0, &masked(Opcode::Text, first));
+        assert_eq!(websocket.dialect().language, language);
+        let mut address = conversation::datagram(&settings(), None);
+        receive(&mut address, 0, first);
+        assert_eq!(address.dialect().language, language);
+    }
+}
+
+#[test]
+fn a_bad_first_datagram_is_nobodys_and_a_later_one_is_refused() {
+    for bad in [&b"\xFF"[..], &[b'x'; 40_000]] {
+        let mut address = conversation::datagram(&settings(), None);
+        let mut acts = Vec::new();
+        assert!(address.receive(0, &mut bad.to_vec(), &mut acts).is_err());
+        assert_eq!(acts, []);
+        assert_eq!(receive(&mut address, 0, b""), [], "an empty datagram says nothing");
+        assert_eq!(receive(&mut address, 0, b"hi\n"), [said("hi")]);
+        assert!(matches!(receive(&mut address, 0, bad)[..], [Act::Send(_)]));
+    }
+}
+
+#[test]
+fn every_answer_is_one_datagram_that_can_be_sent() {
+    let mut address = conversation::datagram(&settings(), Some(Choice::Json));
+    for reply in samples::replies() {
+        let switchboard_core::Reply::Members { reference, room, members, .. } = &reply else { continue };
+        let members = std::iter::repeat_n(members[0].clone(), 1_000).collect();
+        let long = switchboard_core::Reply::Members {
+            reference: reference.clone(),
+            room: room.clone(),
+            count: 1_000,
+            members,
+            more: false,
+        };
+        assert!(address.reply(&reply).unwrap().bytes().starts_with(b"{\"type\":\"members\""));
+        let refused = address.reply(&long).unwrap();
+        assert!(refused.bytes().starts_with(b"{\"type\":\"error\",\"ref\":\"1\",\"code\":\"not_here\""));
+    }
+}
