@@ -1,0 +1,151 @@
+//! The half of a conversation that does not depend on how messages are cut out of bytes: what they mean, and what the
+//! answers look like.
+
+use super::{Act, Choice};
+use crate::encode::frame;
+use crate::frame::{Dialect, Frame, Framing};
+use crate::settings::Settings;
+use crate::text::commands::Said;
+use crate::text::replies::Lines;
+use crate::{json, text};
+use std::sync::Arc;
+use switchboard_core::{CloseReason, Refusal, Reply, Request};
+
+/// One connection's language on its framing.
+pub(super) struct Speaker {
+    settings: Arc<Settings>,
+    framing: Framing,
+    /// `None`: the first message decides.
+    choice: Option<Choice>,
+    /// The peer was told where it is; it is not told twice.
+    greeted: bool,
+}
+
+impl Speaker {
+    pub(super) fn new(settings: &Arc<Settings>, framing: Framing, choice: Option<Choice>) -> Self {
+        Self { settings: Arc::clone(settings), framing, choice, greeted: false }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether it is known which language the peer speaks.
+    pub(super) const fn is_decided(&self) -> bool {
+        self.choice.is_some()
+    }
+
+    /// Takes one message, and says whether there was anything in it.
+    pub(super) fn hear(&mut self, message: &str, acts: &mut Vec<Act>) -> bool {
+        if message.trim().is_empty() {
+            return false;
+        }
+        match *self.choice.get_or_insert_with(|| choose(message)) {
+            Choice::Json => acts.push(match json::decode(message) {
+                Ok(request) => Act::Request(request),
+                Err(refusal) => Act::Send(self.refuse(refusal)),
+            }),
+            Choice::Text => match text::commands::parse(message) {
+                Some(Said::Command(command)) => acts.push(Act::Request(Request::plain(command))),
+                Some(Said::Answer(answer)) => acts.push(Act::Send(frame(self.framing, |out| {
+                    text::replies::answer(&mut Lines::new(out), &answer);
+                }))),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// The frame that refuses something without asking the core.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Frame {
+        self.tell(&Reply::Refused(refusal))
+    }
+
+    /// The frame of an answer, if it is told at all.
+    pub(super) fn reply(&mut self, reply: &Reply) -> Option<Frame> {
+        let tells = match self.choice {
+            Some(Choice::Json) => json::replies::tells(reply),
+            Some(Choice::Text) | None => text::replies::tells(reply, &self.settings, self.greeted),
+        };
+        let frame = tells.then(|| self.tell(reply));
+        self.greeted |= matches!(reply, Reply::Welcome(_) | Reply::Observing { .. });
+        frame
+    }
+
+    fn tell(&self, reply: &Reply) -> Frame {
+        frame(self.framing, |out| match self.choice {
+            Some(Choice::Json) => json::replies::reply(out, reply, &self.settings),
+            Some(Choice::Text) | None => {
+                text::replies::reply(&mut Lines::new(out), reply, &self.settings, self.greeted);
+            }
+        })
+    }
+
+    /// The frame of the last words, if the peer can be told any in its language.
+    pub(super) fn farewell(&self, reason: CloseReason) -> Option<Frame> {
+        let choice = self.choice?;
+        if reason == CloseReason::PeerGone {
+            return None;
+        }
+        let limit = self.limit(reason);
+        Some(frame(self.framing, |out| match choice {
+            Choice::Json => json::replies::farewell(out, reason, limit),
+            Choice::Text => text::replies::farewell(&mut Lines::new(out), reason, limit),
+        }))
+    }
+
+    /// The bound in bytes that a peer which is closed for this reason went over.
+    pub(super) fn limit(&self, reason: CloseReason) -> Option<usize> {
+        match reason {
+            CloseReason::LineTooLong => Some(self.settings.line_bytes),
+            CloseReason::FrameTooLarge => Some(self.settings.frame_bytes),
+            CloseReason::Quit
+            | CloseReason::TakenOver
+            | CloseReason::SlowReader
+            | CloseReason::OutboxesFull
+            | CloseReason::GateOverflow
+            | CloseReason::Idle
+            | CloseReason::PassRefused
+            | CloseReason::HandshakeTimeout
+            | CloseReason::TooManyConnections
+            | CloseReason::TlsRequired
+            | CloseReason::ProtocolError
+            | CloseReason::Unsupported
+            | CloseReason::InvalidUtf8
+            | CloseReason::ShuttingDown
+            | CloseReason::StorageFailed
+            | CloseReason::Internal
+            | CloseReason::PeerGone => None,
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        let choice = self.choice.unwrap_or(Choice::Text);
+        Dialect { language: choice.language(&self.settings), framing: self.framing, elsewhere: false }
+    }
+}
+
+/// The language of a first message that is whole: an object is JSON, everything else is for people.
+fn choose(message: &str) -> Choice {
+    let after_brace = message.trim_start().strip_prefix('{').map(str::trim_start);
+    if after_brace.is_some_and(|rest| rest.starts_with(['"', '}'])) { Choice::Json } else { Choice::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_json_and_all_else_is_text() {
+        for (message, choice) in [
+            ("{}", Choice::Json),
+            (" { \"type\":\"ping\"}", Choice::Json),
+            ("{\n \"type\":\"ping\"}", Choice::Json),
+            ("{ hi }", Choice::Text),
+            ("[]", Choice::Text),
+            ("hi", Choice::Text),
+        ] {
+            assert_eq!(choose(message), choice, "{message}");
+        }
+    }
+}

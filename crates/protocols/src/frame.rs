@@ -1,0 +1,110 @@
+//! Frames and dialects: the bytes that all receivers of a dialect share, and what decides between them.
+
+use bytes::Bytes;
+
+/// An event or a reply as the bytes of one dialect. Atomic: it is written whole or, when the connection ends, not at
+/// all. Cloning it shares the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// A frame of these bytes.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes; on a datagram transport they are one datagram.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// How many bytes it costs an outbox.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// How messages are told apart on a transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// A stream of lines: TCP and TLS.
+    Lines,
+    /// WebSocket text messages (RFC 6455).
+    WebSocket,
+    /// A datagram each.
+    Datagram,
+}
+
+/// How the text protocol shows events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TextStyle {
+    /// `<nick> text`, with notices.
+    #[default]
+    Named,
+    /// `<127.0.0.1> text`, with notices.
+    Address,
+    /// The bare text, without notices.
+    Plain,
+}
+
+/// What the bytes of a conversation mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// The text protocol.
+    Text(TextStyle),
+    /// The JSON protocol.
+    Json,
+}
+
+/// All that decides how an event is encoded: connections of one dialect share its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    /// What its bytes mean.
+    pub language: Language,
+    /// How its messages are told apart.
+    pub framing: Framing,
+    /// The event's room is not the one the connection speaks in, and the text protocol says so. The JSON protocol
+    /// names the room always and has no such dialect.
+    pub elsewhere: bool,
+}
+
+impl Dialect {
+    /// How many dialects there are: the length of a table with a place for each.
+    pub const COUNT: usize = 3 * (3 * 2 + 1);
+
+    /// The dialect's place in such a table.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        let framing = match self.framing {
+            Framing::Lines => 0,
+            Framing::WebSocket => 1,
+            Framing::Datagram => 2,
+        };
+        let elsewhere = self.elsewhere as usize;
+        let language = match self.language {
+            Language::Text(TextStyle::Named) => elsewhere,
+            Language::Text(TextStyle::Address) => 2 + elsewhere,
+            Language::Text(TextStyle::Plain) => 4 + elsewhere,
+            Language::Json => 6,
+        };
+        framing * 7 + language
+    }
+
+    /// The word for the protocol in metrics and the log.
+    #[must_use]
+    pub const fn protocol(self) -> &'static str {
+        match self.language {
+            Language::Text(_) => "text",
+            Language::Json => "json",
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The JSON protocol, for programs: one object is one request, one event or one answer.
+
+pub mod decode;
+pub mod doorstep;
+pub(crate) mod encode;
+mod fields;
+pub(crate) mod replies;
+mod write;
+
+pub use decode::decode;
