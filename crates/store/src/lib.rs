@@ -1,0 +1,93 @@
+//! The durable history: what a store does, and the two that there are.
+
+mod durable;
+pub mod error;
+pub mod memory;
+mod page;
+pub mod record;
+pub mod sqlite;
+mod words;
+
+use std::sync::Arc;
+use switchboard_core::output::HistoryRange;
+use switchboard_core::{Pos, Seq, Time};
+
+pub use error::StoreError;
+pub use memory::{MemorySettings, MemoryStore};
+pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
+pub use sqlite::{Durability, SqliteSettings, SqliteStore};
+
+/// The one writer. It is synchronous, lives on its own thread and works in batches.
+pub trait Store: Send {
+    /// What the engine starts from.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn load(&mut self) -> Result<Loaded, StoreError>;
+
+    /// Gives every message id stored at or after `since`, the latest `max` of them, oldest first (by time, then by
+    /// position). Ids of trimmed events are not stored any more.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError>;
+
+    /// Stores the batch: all of it, or on an error nothing of it. When it returns, the batch survives what the
+    /// configured durability promises. Trims take effect after the batch's events; what they forget is gone for every
+    /// reader at once, and is deleted bit by bit by [`Store::index`], so that no trim makes a commit slow.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] may be tried again with the same batch; after any other error the store must not be used.
+    /// [`StoreError::Inconsistent`]: a number or a position does not follow the stored ones, a room's time goes back,
+    /// or an event is not a durable one.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Does up to `rows_max` rows of the work that trails the commits, in a transaction of its own: indexes committed
+    /// events for search, and deletes trimmed ones. Returns how many rows are still to be done; 0 means that a search
+    /// finds everything. A call with nothing to do costs nothing.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    fn index(&mut self, rows_max: usize) -> Result<u64, StoreError>;
+
+    /// For each room with events older than `before`, the lowest `seq` that is to stay: what retention trims.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError>;
+
+    /// Bytes that may still be written before the disk (or quota) is full; `None` where there is no such limit.
+    ///
+    /// # Errors
+    /// The file system cannot be asked.
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
+
+    /// A reader of committed events, for another thread.
+    ///
+    /// # Errors
+    /// The database cannot be opened for reading.
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+}
+
+/// Reads committed events; many may read at once, and none of them delays the writer.
+pub trait Reader: Send {
+    /// A page of a room's durable events, oldest first, of at most `limit` events and about `bytes_max` bytes of text
+    /// (at least one event is given whatever its size).
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn history(&mut self, room: &str, range: HistoryRange, limit: u32, bytes_max: usize) -> Result<Page, StoreError>;
+
+    /// The events of a room whose text has all words of `query`, newest first. Words are matched as a person expects:
+    /// without regard to case or diacritics, and within Chinese, Japanese and Korean text. Query syntax has no meaning.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn search(&mut self, room: &str, query: &str, before: Option<Seq>, limit: u32) -> Result<Page, StoreError>;
+
+    /// The highest position that is indexed; a search finds no event beyond it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn indexed(&mut self) -> Result<Pos, StoreError>;
+}

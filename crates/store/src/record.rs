@@ -1,0 +1,74 @@
+//! What goes into a store and what comes out of it.
+
+use std::sync::Arc;
+use switchboard_core::{Epoch, Event, Pos, Seq, Time};
+
+/// What the engine starts from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    pub epoch: Epoch,
+    /// The key of session tokens; made once with the database, and secret.
+    pub secret: [u8; 32],
+    /// Every position below this may have been used.
+    pub next_pos: Pos,
+    /// Every room that has had an event.
+    pub rooms: Vec<RoomRecord>,
+}
+
+/// A room as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomRecord {
+    pub name: Arc<str>,
+    /// The number that the next durable event will get.
+    pub next_seq: Seq,
+    /// The lowest number that is still stored, or `next_seq` if nothing is.
+    pub first_seq: Seq,
+    pub topic: Arc<str>,
+    /// The time of its latest durable event.
+    pub last_time: Time,
+}
+
+/// A message's id and what it was used for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdRecord {
+    pub room: Arc<str>,
+    pub id: Arc<str>,
+    pub seq: Seq,
+    pub time: Time,
+    pub text: Arc<str>,
+    pub action: bool,
+}
+
+/// Everything that one transaction stores.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// New durable events in the order of their positions; within a room their `seq` is contiguous.
+    pub events: Vec<Arc<Event>>,
+    pub trims: Vec<Trim>,
+    /// Positions below this may be used from now on, also for events that are not stored: after a restart the next
+    /// position is at least this.
+    pub reserve_pos: Option<Pos>,
+}
+
+impl Batch {
+    /// Whether there is nothing to store.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.trims.is_empty() && self.reserve_pos.is_none()
+    }
+}
+
+/// Forget a room's events below a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trim {
+    pub room: Arc<str>,
+    pub before: Seq,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    pub events: Vec<Arc<Event>>,
+    /// There are further ones in the direction of reading.
+    pub more: bool,
+}

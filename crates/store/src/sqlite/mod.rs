@@ -1,0 +1,211 @@
+//! The store on disk: one SQLite database with a write-ahead log, one writer, any number of readers.
+
+mod check;
+mod index;
+mod lock;
+mod reader;
+mod rows;
+mod schema;
+mod writer;
+
+use crate::error::{At, StoreError};
+use crate::record::{Batch, IdRecord, Loaded};
+use crate::{Reader, Store};
+use index::Trailing;
+use lock::DirectoryLock;
+use reader::SqliteReader;
+use rusqlite::{Connection, OpenFlags};
+use schema::Meta;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use switchboard_core::{Epoch, Pos, Seq, Time};
+
+/// The database's name in the data directory. SQLite keeps `-wal` and `-shm` beside it.
+const FILE: &str = "switchboard.db";
+
+/// How long a statement waits for a program that looks into the database from outside, such as `sqlite3`.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: every commit waits until the disk has it (`synchronous = FULL`).
+    #[default]
+    Fsync,
+    /// A crash of this process, not one of the system: the latest commits may be lost, the rest stays whole
+    /// (`synchronous = NORMAL`).
+    Os,
+    /// A crash of this process. After one of the system the database may be damaged (`synchronous = OFF`).
+    None,
+}
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqliteSettings {
+    pub durability: Durability,
+    /// The most pages of 4,096 bytes that the database may have; beyond, commits fail with [`StoreError::Full`].
+    /// `None`: as many as the disk holds.
+    pub pages_max: Option<u32>,
+}
+
+/// The store on disk. It holds its data directory, against other processes, until it and its readers are dropped.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+    directory: PathBuf,
+    settings: SqliteSettings,
+    /// Every position below this is known to the database as used.
+    next_pos: Pos,
+    /// The highest position of a stored event.
+    last_pos: Pos,
+    trailing: Trailing,
+    // Last, so that it is given back when the database is closed.
+    lock: Arc<DirectoryLock>,
+}
+
+impl SqliteStore {
+    /// Opens the database of a data directory; makes both where they are missing, for this user only.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::Damaged`] and [`StoreError::Newer`]: not a byte of the directory was
+    /// changed. Others: the directory or the database cannot be written.
+    pub fn open(directory: &Path, settings: SqliteSettings) -> Result<Self, StoreError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).at(directory)?;
+        let path = directory.join(FILE);
+        let lock = DirectoryLock::take(directory)?;
+        if let Err(refusal) = check::examine(&path) {
+            lock.withdraw();
+            return Err(refusal);
+        }
+        let new = make_file(&path).at(&path)?;
+        let mut connection = connect(&path, settings).at(&path)?;
+        schema::migrate(&mut connection, &fresh_meta().at(&path)?).at(&path)?;
+        if new {
+            // Else a power cut could take the whole file away, with all that was committed to it.
+            File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
+        }
+        let trailing = Trailing::read(&connection).at(&path)?;
+        let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
+        let next_pos = Meta::read(&connection).at(&path)?.next_pos;
+        let directory = directory.to_owned();
+        Ok(Self { connection, path, directory, settings, next_pos, last_pos, trailing, lock: Arc::new(lock) })
+    }
+
+    /// The version of the SQLite library that is built in, such as `"3.54.1"`.
+    #[must_use]
+    pub fn library_version() -> &'static str {
+        rusqlite::version()
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        writer::load(&self.connection, self.last_pos).at(&self.path)
+    }
+
+    fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
+        writer::recent_ids(&self.connection, since, max, each).at(&self.path)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let done = writer::commit(&mut self.connection, &self.path, batch, self.next_pos, self.last_pos)?;
+        self.next_pos = done.next_pos;
+        self.last_pos = done.last_pos;
+        self.trailing.unindexed += batch.events.len() as u64;
+        self.trailing.unswept += done.trimmed;
+        Ok(())
+    }
+
+    fn index(&mut self, rows_max: usize) -> Result<u64, StoreError> {
+        if self.trailing.rows_left() > 0 && rows_max > 0 {
+            self.trailing = self.relaxed(|connection, trailing| index::step(connection, trailing, rows_max))?;
+        }
+        Ok(self.trailing.rows_left())
+    }
+
+    fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+        writer::older_than(&self.connection, before).at(&self.path)
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        switchboard_sys::disk::free_bytes(&self.directory).at(&self.directory).map(Some)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        Ok(Box::new(SqliteReader::open(&self.path, Arc::clone(&self.lock))?))
+    }
+}
+
+impl SqliteStore {
+    /// Does work that can be done again from what is committed, without waiting for the disk: if a power cut takes it
+    /// away, nothing is lost. The next commit's fsync covers it, as it covers all of the log before it.
+    fn relaxed<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection, &Trailing) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let strict = self.settings.durability == Durability::Fsync;
+        if strict {
+            self.connection.execute_batch("PRAGMA synchronous = NORMAL").at(&self.path)?;
+        }
+        let result = work(&mut self.connection, &self.trailing).at(&self.path);
+        if strict {
+            self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
+        }
+        result
+    }
+}
+
+/// Makes the database's file if it is missing, for this user only; SQLite gives its other files the same mode.
+fn make_file(path: &Path) -> io::Result<bool> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn connect(path: &Path, settings: SqliteSettings) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match settings.durability {
+            Durability::Fsync => "FULL",
+            Durability::Os => "NORMAL",
+            Durability::None => "OFF",
+        },
+    )?;
+    // A checkpoint happens within the commit that reaches this many pages (16 MiB): a larger log means that pages
+    // written again and again are moved once, and that a checkpoint's two fsyncs are shared by more commits.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    // A log that grew during a long read gives its space back.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    if let Some(pages) = settings.pages_max {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(connection)
+}
+
+fn fresh_meta() -> io::Result<Meta> {
+    let mut epoch = [0; 8];
+    let mut secret = [0; 32];
+    getrandom::fill(&mut epoch).and_then(|()| getrandom::fill(&mut secret)).map_err(io::Error::other)?;
+    // Position 0 stands before the first event.
+    Ok(Meta { epoch: Epoch(u64::from_ne_bytes(epoch)), secret, next_pos: 1 })
+}

@@ -1,0 +1,143 @@
+//! The tables, the steps that lead from each version to the next, and the values that a database has once.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use switchboard_core::{Epoch, Pos};
+
+/// `PRAGMA application_id`: "SwBd".
+pub(super) const APPLICATION_ID: i32 = 0x5377_4264;
+
+/// `PRAGMA user_version` of a database that has had every migration.
+pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// The migrations in order: the n-th one (from 1) leads to version n. A migration that was ever released is never
+/// changed again.
+const MIGRATIONS: [&str; 2] = [LOG, SEARCH];
+
+/// Version 1: the log.
+///
+/// `events.pos` is the table's key, so that commits append to it whatever their rooms are, and so that the work which
+/// trails them finds what is new; a room's pages go through the index on (room, seq). `rooms.next_seq` is a column and
+/// not a maximum, since numbers are not used again when everything was trimmed. Rows below `first_seq` are forgotten
+/// at once and deleted later; those from `swept_seq` on may still be there.
+const LOG: &str = "
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value ANY NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        next_seq INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        swept_seq INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        last_time INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX rooms_to_sweep ON rooms (id) WHERE swept_seq < first_seq;
+
+    CREATE TABLE events (
+        pos INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        id TEXT,
+        nick TEXT NOT NULL,
+        session INTEGER NOT NULL,
+        user INTEGER NOT NULL,
+        via INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        action INTEGER NOT NULL,
+        UNIQUE (room, seq)
+    ) STRICT;
+    CREATE INDEX events_with_id ON events (time) WHERE id IS NOT NULL;
+";
+
+/// Version 2: search.
+///
+/// Both tables hold what `words.rs` makes of a text and nothing of the text itself; a row's id is the event's `pos`,
+/// and `room` is a token that stands for the room, so that a search touches only what the room has of a word.
+/// `trigrams` has rows only for texts in scripts without spaces. The tokenizers take every character but the space as
+/// part of a token: where tokens begin and end was decided before.
+const SEARCH: &str = "
+    CREATE VIRTUAL TABLE words USING fts5 (
+        room, text, content = '', contentless_delete = 1,
+        tokenize = \"unicode61 remove_diacritics 2 categories 'L* M* N* P* S* C*'\"
+    );
+    CREATE VIRTUAL TABLE trigrams USING fts5 (
+        room, text, content = '', contentless_delete = 1, tokenize = 'trigram'
+    );
+    INSERT INTO meta (key, value) VALUES ('indexed', 0);
+";
+
+/// The version of the database, 0 if it is new.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings the database to [`VERSION`], each step in a transaction of its own. `fresh` are the values that a new
+/// database gets.
+pub(super) fn migrate(connection: &mut Connection, fresh: &Meta) -> rusqlite::Result<()> {
+    for (before, statements) in (0..).zip(MIGRATIONS).skip(usize::try_from(version(connection)?).unwrap_or(0)) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(statements)?;
+        if before == 0 {
+            fresh.insert(&transaction)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        transaction.pragma_update(None, "user_version", before + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// The values that a database has once.
+pub(super) struct Meta {
+    pub(super) epoch: Epoch,
+    pub(super) secret: [u8; 32],
+    /// Every position below this may have been used.
+    pub(super) next_pos: Pos,
+}
+
+impl Meta {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        let epoch: i64 = statement.query_row(["epoch"], |row| row.get(0))?;
+        let secret = statement.query_row(["secret"], |row| row.get(0))?;
+        let next_pos: i64 = statement.query_row(["next_pos"], |row| row.get(0))?;
+        Ok(Self { epoch: Epoch(epoch.cast_unsigned()), secret, next_pos: next_pos.cast_unsigned() })
+    }
+
+    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let mut statement = transaction.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;
+        statement.execute(("epoch", self.epoch.0.cast_signed()))?;
+        statement.execute(("secret", self.secret))?;
+        statement.execute(("next_pos", self.next_pos.cast_signed()))?;
+        Ok(())
+    }
+}
+
+/// Stores that every position below `next_pos` may have been used.
+pub(super) fn set_next_pos(connection: &Connection, next_pos: Pos) -> rusqlite::Result<()> {
+    set(connection, "next_pos", next_pos)
+}
+
+/// The highest position that was indexed for search.
+pub(super) fn indexed(connection: &Connection) -> rusqlite::Result<Pos> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'indexed'")?;
+    let pos: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(pos.map_or(0, i64::cast_unsigned))
+}
+
+/// Stores the highest position that was indexed for search.
+pub(super) fn set_indexed(connection: &Connection, pos: Pos) -> rusqlite::Result<()> {
+    set(connection, "indexed", pos)
+}
+
+fn set(connection: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?
+        .execute((key, value.cast_signed()))
+        .map(|_| ())
+}
