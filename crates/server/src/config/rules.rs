@@ -1,0 +1,170 @@
+//! What types and ranges cannot say: the rules of single settings, and those that bind several together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::secret::{Secret, UdpToken};
+use super::settings::Config;
+use super::units::{Bytes, excerpt};
+
+/// A character of a message takes up to four bytes of UTF-8 on the wire.
+const CHAR_BYTES_MAX: u64 = 4;
+
+/// What a JSON line holds around the text of a message: its other fields, with the longest names.
+const ENVELOPE_BYTES: u64 = 512;
+
+const JOIN_CODE_CHARS_MAX: usize = 128;
+const WELCOME_CHARS_MAX: usize = 200;
+const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// A join code is typed by people after `/pass`: one word, and not a book.
+pub(super) fn join_code(code: &Option<Secret>) -> Result<(), String> {
+    let Some(code) = code.as_ref().map(Secret::expose) else {
+        return Ok(());
+    };
+    if code.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must be one word, without spaces".to_owned());
+    }
+    if code.chars().count() > JOIN_CODE_CHARS_MAX {
+        return Err(format!("must have at most {JOIN_CODE_CHARS_MAX} characters"));
+    }
+    Ok(())
+}
+
+/// The greeting is ASCII and short, because a client that reads once must get it whole and whatever its encoding.
+pub(super) fn welcome(text: &str) -> Result<(), String> {
+    if let Some(c) = text.chars().find(|c| !matches!(c, ' '..='~')) {
+        return Err(format!("must be one line of ASCII, without {c:?}"));
+    }
+    if text.len() > WELCOME_CHARS_MAX {
+        return Err(format!("must have at most {WELCOME_CHARS_MAX} characters, not {}", text.len()));
+    }
+    let mut rest = text;
+    while let Some(start) = rest.find(['{', '}']) {
+        let placeholder = ["{nick}", "{room}", "{help}"].into_iter().find(|name| rest[start..].starts_with(name));
+        let Some(name) = placeholder else {
+            return Err(format!("may hold {{nick}}, {{room}} and {{help}} in braces, not {}", excerpt(&rest[start..])));
+        };
+        rest = &rest[start + name.len()..];
+    }
+    Ok(())
+}
+
+/// Names of rooms, as far as no setting has a say: the rooms themselves are stricter.
+pub(super) fn rooms(rooms: &[String]) -> Result<(), String> {
+    rooms.iter().try_for_each(|room| room_name(room))
+}
+
+fn room_name(room: &str) -> Result<(), String> {
+    if room.is_empty() || room.chars().any(char::is_control) {
+        return Err(format!("must name rooms, which {} does not", excerpt(room)));
+    }
+    Ok(())
+}
+
+/// Host names as a browser sends them, without scheme, path or port.
+pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
+    match hosts.iter().find(|host| !is_host(host)) {
+        Some(host) => Err(format!("must hold host names such as \"chat.example.org\", not {}", excerpt(host))),
+        None => Ok(()),
+    }
+}
+
+/// Origins as a browser sends them (RFC 6454 section 6.2), without a path. `null` is what any sandboxed page sends, so
+/// allowing it would allow everybody.
+pub(super) fn origins(origins: &[String]) -> Result<(), String> {
+    let allowed = |origin: &&String| {
+        let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        authority.is_some_and(|authority| match authority.rsplit_once(':') {
+            Some((host, port)) if !authority.ends_with(']') => is_host(host) && port.parse::<u16>().is_ok(),
+            Some(_) | None => is_host(authority),
+        })
+    };
+    match origins.iter().find(|origin| !allowed(origin)) {
+        Some(origin) => Err(format!("must hold origins such as \"https://www.example.org\", not {}", excerpt(origin))),
+        None => Ok(()),
+    }
+}
+
+/// A DNS name or IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        }
+    }
+}
+
+/// A token is the whole proof of a datagram, so each must be hard to guess and say for one sender only.
+pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for (name, UdpToken { token, room }) in tokens {
+        let token = token.expose();
+        if !TOKEN_CHARS.contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let (low, high) = (TOKEN_CHARS.start(), TOKEN_CHARS.end());
+            return Err(format!("{name}.token must be {low} to {high} visible ASCII characters"));
+        }
+        if !seen.insert(token) {
+            return Err(format!("{name}.token must differ from every other token"));
+        }
+        room_name(room).map_err(|clause| format!("{name}.room {clause}"))?;
+    }
+    Ok(())
+}
+
+/// Every rule that binds several settings together and is broken, as a sentence that begins with a setting's name.
+pub(super) fn together(config: &Config) -> Vec<String> {
+    let Config { server, tls, auth: _, text: _, rooms, store: _, http: _, udp, log: _, limits } = config;
+    let mut broken = Vec::new();
+    let mut require = |holds: bool, sentence: String| {
+        if !holds {
+            broken.push(sentence);
+        }
+    };
+
+    require(tls.cert.is_none() || tls.key.is_some(), "tls.key must be set, because tls.cert is".to_owned());
+    require(tls.key.is_none() || tls.cert.is_some(), "tls.cert must be set, because tls.key is".to_owned());
+    require(
+        !tls.self_signed || tls.cert.is_none(),
+        "tls.self_signed must be false, because tls.cert is set".to_owned(),
+    );
+    require(
+        !server.proxy_protocol || !server.trusted_proxies.is_empty(),
+        "server.trusted_proxies must name the proxies, because server.proxy_protocol is true".to_owned(),
+    );
+
+    let rooms_max = limits.rooms_per_session;
+    require(
+        rooms.auto_join.len() <= rooms_max as usize,
+        format!("rooms.auto_join must name at most {rooms_max} rooms (limits.rooms_per_session)"),
+    );
+    let named = rooms.auto_join.iter().map(|room| ("rooms.auto_join", room));
+    for (setting, room) in named.chain(udp.tokens.values().map(|token| ("udp.tokens", &token.room))) {
+        let (chars, chars_max) = (room.chars().count(), limits.room_chars);
+        require(
+            chars <= chars_max as usize,
+            format!("{setting} names a room of {chars} characters, more than limits.room_chars ({chars_max})"),
+        );
+    }
+
+    let message = Bytes(u64::from(limits.message_chars) * CHAR_BYTES_MAX + ENVELOPE_BYTES);
+    let received = limits.line_bytes.max(limits.frame_bytes);
+    for (setting, bytes, least, reason) in [
+        ("limits.line_bytes", limits.line_bytes, message, "for limits.message_chars characters of four bytes"),
+        ("limits.frame_bytes", limits.frame_bytes, message, "for limits.message_chars characters of four bytes"),
+        ("limits.outbox_bytes", limits.outbox_bytes, Bytes(received.0 * 2), "twice limits.line_bytes and frame_bytes"),
+        ("limits.gate_bytes", limits.gate_bytes, received, "as much as limits.line_bytes and frame_bytes"),
+        ("limits.batch_bytes", limits.batch_bytes, received, "as much as limits.line_bytes and frame_bytes"),
+    ] {
+        require(bytes >= least, format!("{setting} must be at least {least} ({reason}), not {bytes}"));
+    }
+    if let Some(total) = limits.outboxes_total_bytes {
+        let one = limits.outbox_bytes;
+        require(
+            total >= one,
+            format!("limits.outboxes_total_bytes must be at least {one} (one limits.outbox_bytes), not {total}"),
+        );
+    }
+    broken
+}

@@ -1,0 +1,193 @@
+//! Every setting of Switchboard, each written once: its name, type, default, allowed values, and what users read of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::choices::{Durability, LogFormat, LogLevel, TextStyle};
+use super::define::{Section, Setting, ends, first, hold, settings, within};
+use super::listen::Listen;
+use super::rules;
+use super::secret::{Secret, UdpToken};
+use super::units::{Bytes, Millis};
+use super::value::Value;
+
+settings! {
+    /// Where the server listens, and where it keeps its data.
+    server: Server {
+        /// Addresses to listen on: `"ADDRESS:PORT"`, or a bare `"PORT"` for loopback (127.0.0.1 and ::1). A scheme pins
+        /// the listener to one protocol: `"text://..."`, `"json://..."`, `"http://..."`, `"udp://..."`; without one, all
+        /// are spoken there, over TCP and UDP. Port 0 takes any free port. Empty: loopback, on the port that the
+        /// variable `PORT` names, else on the first free port from 12345 to 12444.
+        listen: Vec<Listen> = Vec::new();
+        /// Listens on this machine's private network addresses too, with or without TLS, and prints the URLs and a QR
+        /// code.
+        /// Newcomers need a join code; one is made up when `auth.join_code` is empty.
+        lan: bool = false;
+        /// The directory for the history, the server's own keys and the self-signed certificate. Empty:
+        /// `$XDG_DATA_HOME/switchboard`, else `~/.local/share/switchboard`.
+        data_dir: Option<PathBuf> = None;
+        /// Keeps the history in memory only: nothing of it is written, and nothing survives a restart.
+        ephemeral: bool = false;
+        /// Threads that serve the sockets. 0: one for each processor core.
+        shards: u32 = 0, in 0..=1_024, unit "threads";
+        /// Allows addresses other than loopback without TLS. Everybody on the way can then read along.
+        allow_plaintext: bool = false;
+        /// Networks of the proxies in front of this server, such as `"10.0.0.0/8"`. A connection from one of them must
+        /// say for whom it comes: in a forwarded header, or with `server.proxy_protocol` in its first bytes. From
+        /// anywhere else, such claims are not believed.
+        trusted_proxies: Vec<IpNet> = Vec::new();
+        /// Expects the PROXY protocol (version 1 or 2) from `server.trusted_proxies`.
+        proxy_protocol: bool = false;
+        /// How long the server waits at its end for what is under way before it leaves.
+        shutdown_grace: Millis = Millis::seconds(10), in Millis(0)..=Millis::hours(1);
+    }
+
+    /// Encryption. With a certificate, TLS is spoken on every port; plain text is then for loopback alone.
+    tls: Tls {
+        /// The certificate chain, a PEM file. It is read again on SIGHUP, and nobody is disconnected by that.
+        cert: Option<PathBuf> = None;
+        /// The private key of `tls.cert`, a PEM file.
+        key: Option<PathBuf> = None;
+        /// Makes a certificate, keeps it in the data directory and prints its fingerprint for users to compare.
+        self_signed: bool = false;
+    }
+
+    /// Who may come in.
+    auth: Auth {
+        /// The code that everybody must give before they hear or say anything. Empty: no code is asked for.
+        join_code: Option<Secret> = None, check rules::join_code;
+    }
+
+    /// The text protocol, which is what `nc` gets.
+    text: Text {
+        /// How a message looks. `"named"`: `<nick> text`. `"address"`: `<127.0.0.1> text`. `"plain"`: the bare text, and
+        /// no notices.
+        style: TextStyle = TextStyle::Named;
+        /// The greeting: one line of at most 200 ASCII characters. `{nick}`, `{room}` and `{help}` become the
+        /// newcomer's nick, the first room and the help command. Empty: no greeting.
+        welcome: String = "Welcome to Switchboard. This is {room}. Type to join in, {help} for help.".to_owned(),
+            check rules::welcome;
+    }
+
+    /// Rooms.
+    rooms: Rooms {
+        /// The rooms that every new session joins. The first is where its messages go until it says otherwise.
+        auto_join: Vec<String> = vec!["lobby".to_owned()], check rules::rooms;
+        /// Members up to which everybody in a room is told of each one who joins or leaves. In larger rooms they are
+        /// told the count, at most once a second.
+        presence_max: u32 = 100, in 0..=1_000_000, unit "members";
+    }
+
+    /// The history.
+    store: Store {
+        /// What a message has survived when it is acknowledged. `"fsync"`: a power cut. `"os"`: a crash of the server.
+        /// `"none"`: nothing.
+        durability: Durability = Durability::Fsync;
+        /// The age at which messages are deleted, such as `"90d"`.
+        retention: Option<Millis> = None, in Millis::minutes(1)..=Millis::days(36_500);
+        /// Free disk space below which messages are refused (`storage_full`) until there is space again. Reading goes
+        /// on.
+        free_min: Option<Bytes> = Some(Bytes::mib(64)), in Bytes::mib(1)..=Bytes::gib(1_024);
+    }
+
+    /// Browsers.
+    http: Http {
+        /// Names by which browsers reach this server, such as `"chat.example.org"`. localhost and the listen addresses
+        /// are always allowed; any other Host is refused, which stops DNS rebinding.
+        hosts: Vec<String> = Vec::new(), check rules::hosts;
+        /// Origins of other sites whose pages may connect, such as `"https://www.example.org"`.
+        origins: Vec<String> = Vec::new(), check rules::origins;
+    }
+
+    /// Datagrams from elsewhere than loopback.
+    udp: Udp {
+        /// Senders that may publish without joining, sensors for example: for each name, the `token` that its datagrams
+        /// carry (8 to 128 visible ASCII characters) and the `room` they go to. They get no reply.
+        tokens: BTreeMap<String, UdpToken> = BTreeMap::new(), check rules::tokens;
+    }
+
+    /// The log, which goes to standard error.
+    log: Log {
+        /// `"text"` for people, `"json"` for programs: one object a line.
+        format: LogFormat = LogFormat::Text;
+        /// The least important thing that is logged.
+        level: LogLevel = LogLevel::Info;
+        /// Logs each message with the address of its sender. Unset: only with `server.ephemeral`.
+        messages: Option<bool> = None;
+    }
+
+    /// What one user, and all of them together, may use up. Each refusal names the limit that was reached.
+    limits: Limits {
+        /// The longest message.
+        message_chars: u32 = 4_096, in 1..=1_000_000, unit "characters";
+        /// The longest line of the text and JSON protocols, and the largest datagram. A longer one closes the
+        /// connection.
+        line_bytes: Bytes = Bytes::kib(32), in Bytes::kib(1)..=Bytes::mib(16);
+        /// The largest WebSocket message and the largest HTTP request body. A larger one closes the connection.
+        frame_bytes: Bytes = Bytes::kib(64), in Bytes::kib(1)..=Bytes::mib(16);
+        /// The longest nick.
+        nick_chars: u32 = 32, in 16..=64, unit "characters";
+        /// The longest name of a room.
+        room_chars: u32 = 50, in 1..=256, unit "characters";
+        /// The longest topic of a room.
+        topic_chars: u32 = 512, in 1..=16_384, unit "characters";
+        /// Rooms that one session may be in.
+        rooms_per_session: u32 = 50, in 1..=1_000, unit "rooms";
+        /// Sessions (tabs, devices) that one user may have.
+        sessions_per_user: u32 = 8, in 1..=16, unit "sessions";
+        /// Rooms on the whole server. Each costs about 300 bytes of memory.
+        rooms_total: Option<u32> = Some(100_000), in 1..=100_000_000, unit "rooms";
+        /// Messages that a session may send in a second in the long run.
+        messages_per_second: Option<u32> = Some(10), in 1..=1_000_000, unit "messages";
+        /// Messages that a session may send at once after a pause.
+        message_burst: u32 = 30, in 1..=1_000_000, unit "messages";
+        /// Other commands (join, topic, history, ...) that a session may send in a second in the long run.
+        commands_per_second: Option<u32> = Some(20), in 1..=1_000_000, unit "commands";
+        /// Other commands that a session may send at once after a pause.
+        command_burst: u32 = 100, in 1..=1_000_000, unit "commands";
+        /// What may wait for one socket that does not keep up. One more byte closes the connection; it can resume.
+        outbox_bytes: Bytes = Bytes::mib(1), in Bytes::kib(64)..=Bytes::gib(1);
+        /// What may wait for all sockets together. Beyond it, the fullest are closed.
+        outboxes_total_bytes: Option<Bytes> = Some(Bytes::gib(1)), in Bytes::mib(1)..=Bytes::gib(1_024);
+        /// New events held back for a session while it is sent what it missed. More: it starts over.
+        gate_events: u32 = 256, in 1..=1_000_000, unit "events";
+        /// The same, in bytes.
+        gate_bytes: Bytes = Bytes::kib(256), in Bytes::kib(16)..=Bytes::gib(1);
+        /// Commands that wait for the engine. More: the sockets are read no further until it has caught up.
+        inbox_commands: u32 = 4_096, in 1..=1_000_000, unit "commands";
+        /// Commands that the engine applies, and the store commits, at a time.
+        batch_commands: u32 = 1_024, in 1..=1_000_000, unit "commands";
+        /// The same, in bytes.
+        batch_bytes: Bytes = Bytes::mib(4), in Bytes::kib(64)..=Bytes::gib(1);
+        /// Connections to the whole server. More are closed at once.
+        connections_total: Option<u32> = Some(100_000), in 1..=10_000_000, unit "connections";
+        /// Connections from one IPv4 address. Loopback is exempt unless proxies are trusted.
+        connections_per_ip: Option<u32> = Some(64), in 1..=10_000_000, unit "connections";
+        /// Connections from one IPv6 network of 64 bits, which is what one customer usually has.
+        connections_per_64: Option<u32> = Some(256), in 1..=10_000_000, unit "connections";
+        /// Connections that have not said yet what they speak, or are at their TLS handshake.
+        handshakes: Option<u32> = Some(1_024), in 1..=1_000_000, unit "connections";
+        /// The time for a TLS or WebSocket handshake, and for first bytes that do not yet say what they begin.
+        handshake_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
+        /// The time for the head of an HTTP request. Then: 408.
+        header_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
+        /// The size of the head of an HTTP request. Larger: 431.
+        header_bytes: Bytes = Bytes::kib(16), in Bytes::kib(1)..=Bytes::mib(1);
+        /// A connection that sends nothing for this long is closed.
+        idle_timeout: Option<Millis> = None, in Millis::seconds(1)..=Millis::days(30);
+        /// How long a session waits for its client after the connection was cut. 0s: not at all.
+        session_ttl: Millis = Millis::seconds(30), in Millis(0)..=Millis::hours(24);
+        /// Missed events of one room that a resuming session is sent. More: it is told of the gap. 0: always.
+        replay_events: u32 = 1_000, in 0..=1_000_000, unit "events";
+        /// Events in one reply to a request for history, or results of a search.
+        history_limit: u32 = 200, in 1..=10_000, unit "events";
+        /// How long a UDP address stays a session after its last datagram.
+        udp_idle: Millis = Millis::minutes(10), in Millis::seconds(1)..=Millis::hours(24);
+        /// Message ids that are remembered, so that a message sent twice is stored once. Each costs about 100 bytes.
+        dedupe_ids: u32 = 1_000_000, in 1..=100_000_000, unit "ids";
+        /// How long a message id is remembered.
+        dedupe_age: Millis = Millis::hours(24), in Millis::seconds(1)..=Millis::days(30);
+    }
+}
