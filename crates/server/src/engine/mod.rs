@@ -1,0 +1,204 @@
+//! The engine: applies what the shards ask for, in batches, and keeps the effects of a batch until it is stored; pure.
+
+pub mod driver;
+pub mod mailbox;
+mod routes;
+
+use crate::message::{Published, ToEngine, ToShard};
+use crate::sequencer::Sequencer;
+use routes::Routes;
+use std::sync::Arc;
+use switchboard_core::output::Output;
+use switchboard_core::sessions::{Counts, SessionsSettings};
+use switchboard_core::{
+    CloseReason, Code, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, Sessions, Ticket, Time,
+};
+use switchboard_store::{Batch, Trim};
+
+/// Positions reserved at a time. A reservation is one row in the transaction of a batch that is stored anyway, or a
+/// transaction of its own every so many ephemeral events.
+const RESERVE: Pos = 1 << 20;
+/// Positions that a batch may use at the very most: 1,024 commands, each with an event in each of 1,000 rooms.
+const BATCH_POSITIONS: Pos = 1 << 20;
+
+/// A batch that was applied: what has to be stored, and what may leave when it is.
+pub struct Gathered {
+    pub store: Batch,
+    /// For each shard what it is to do, in order.
+    pub shards: Vec<Vec<ToShard>>,
+    /// How many commands are in it.
+    pub commands: usize,
+    /// How many bytes of commands are in it.
+    pub bytes: usize,
+}
+
+impl Gathered {
+    fn new(shards: usize) -> Self {
+        Self { store: Batch::default(), shards: (0..shards).map(|_| Vec::new()).collect(), commands: 0, bytes: 0 }
+    }
+
+    /// Whether nothing is to be stored and nothing is to leave.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.store.is_empty() && self.shards.iter().all(Vec::is_empty)
+    }
+}
+
+/// What the engine counted since it was last asked.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub stored: u64,
+    pub private: u64,
+    pub refused: Vec<Code>,
+}
+
+/// All that changes when a command is applied.
+pub struct Engine<Q> {
+    sessions: Sessions,
+    rooms: Rooms,
+    sequencer: Q,
+    routes: Routes,
+    gathered: Gathered,
+    outputs: Vec<Output>,
+    reserved: Pos,
+    /// Counters for the metrics; the driver takes them.
+    pub tally: Tally,
+}
+
+impl<Q: Sequencer> Engine<Q> {
+    /// An engine over what the store held; `reserved`: positions below this are reserved already.
+    #[must_use]
+    pub fn new(sessions: SessionsSettings, rooms: Rooms, sequencer: Q, shards: usize) -> Self {
+        let reserved = sessions.next_pos;
+        Self {
+            sessions: Sessions::new(sessions),
+            rooms,
+            sequencer,
+            routes: Routes::new(shards),
+            gathered: Gathered::new(shards),
+            outputs: Vec::new(),
+            reserved,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Applies one message of a shard to the batch that gathers.
+    pub fn apply(&mut self, now: Time, message: ToEngine) {
+        self.gathered.commands += 1;
+        self.gathered.bytes += message.bytes();
+        match message {
+            ToEngine::Connect { connection, peer, observe } => {
+                self.sessions.connect(connection, peer, &mut self.outputs);
+                if observe {
+                    self.sessions.observe(connection, &self.rooms, &mut self.outputs);
+                }
+            }
+            ToEngine::Request { connection, request } => {
+                let entry = self.sessions.admit(now, connection, request, &self.rooms, &mut self.outputs);
+                if let Some(entry) = entry {
+                    self.sequencer.submit(entry);
+                    self.run_sequence();
+                }
+            }
+            ToEngine::Disconnect { connection } => {
+                self.sessions.disconnect(now, connection, &mut self.outputs);
+                self.route();
+                self.routes.forget(connection, &mut self.gathered.shards);
+            }
+        }
+        self.route();
+    }
+
+    /// Time passed: sessions end, counts are told.
+    pub fn tick(&mut self, now: Time) {
+        self.sessions.tick(now, &mut self.outputs);
+        self.route();
+    }
+
+    /// When [`Engine::tick`] wants to be called next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.sessions.next_deadline()
+    }
+
+    /// Orders that the events of a room below `seq` be forgotten.
+    pub fn trim(&mut self, now: Time, room: Arc<str>, seq: Seq) {
+        self.sequencer.submit(Entry { ticket: Ticket(0), room, time: now, kind: EntryKind::TrimBefore { seq } });
+        self.run_sequence();
+        self.route();
+    }
+
+    /// Whether durable commands are admitted: not while the disk is nearly full.
+    pub fn set_writable(&mut self, writable: bool) {
+        self.sessions.set_writable(writable);
+    }
+
+    /// From now on commands are refused with `shutting_down`.
+    pub fn shut_down(&mut self) {
+        self.sessions.shutdown();
+    }
+
+    /// Tells every connection why it ends.
+    pub fn close_all(&mut self, reason: CloseReason) {
+        for shard in &mut self.gathered.shards {
+            shard.push(ToShard::CloseAll(reason));
+        }
+    }
+
+    /// The batch that gathers now.
+    #[must_use]
+    pub const fn gathering(&self) -> &Gathered {
+        &self.gathered
+    }
+
+    /// Takes the batch: what is applied from here on belongs to the next one.
+    pub fn take(&mut self) -> Gathered {
+        let next = self.sessions.next_pos();
+        if next + BATCH_POSITIONS > self.reserved {
+            self.reserved = next + BATCH_POSITIONS + RESERVE;
+            self.gathered.store.reserve_pos = Some(self.reserved);
+        }
+        let empty = Gathered::new(self.gathered.shards.len());
+        std::mem::replace(&mut self.gathered, empty)
+    }
+
+    /// How many users, sessions, connections and rooms there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.sessions.counts()
+    }
+
+    /// The rooms, for comparing two engines.
+    #[must_use]
+    pub const fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    fn run_sequence(&mut self) {
+        while let Some(entry) = self.sequencer.next() {
+            let applied = self.rooms.apply(&entry);
+            if let Outcome::Trimmed { first } = applied.outcome {
+                self.gathered.store.trims.push(Trim { room: applied.room.clone(), before: first });
+            }
+            if let Some(event) = self.sessions.settle(applied, &mut self.outputs) {
+                self.tally.stored += 1;
+                self.gathered.store.events.push(event);
+            }
+            self.route();
+        }
+    }
+
+    fn route(&mut self) {
+        for output in self.outputs.drain(..) {
+            if let Output::Reply { reply: Reply::Refused(refusal), .. } = &output {
+                self.tally.refused.push(refusal.code);
+            }
+            self.routes.route(output, &mut self.gathered.shards);
+        }
+    }
+}
+
+/// An event ready for many receivers.
+pub(crate) fn published(event: Arc<Event>) -> Arc<Published> {
+    Arc::new(Published::new(event))
+}

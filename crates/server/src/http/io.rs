@@ -1,0 +1,93 @@
+//! A socket as hyper reads and writes it.
+
+use crate::socket::Socket;
+use hyper::rt::ReadBufCursor;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Bytes of one read: a request fits, nearly always.
+const CHUNK: usize = 4_096;
+
+/// A socket, and what was read of it before hyper had it.
+pub(super) struct HttpIo {
+    socket: Socket,
+    first: Vec<u8>,
+}
+
+impl HttpIo {
+    pub(super) const fn new(socket: Socket, first: Vec<u8>) -> Self {
+        Self { socket, first }
+    }
+
+    /// The socket, and what was read and not used.
+    pub(super) fn into_parts(self, read: &[u8]) -> (Socket, Vec<u8>) {
+        (self.socket, [read, &self.first].concat())
+    }
+}
+
+impl hyper::rt::Read for HttpIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let count = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first[..count]);
+            self.first.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
+        let mut chunk = [0; CHUNK];
+        let room = buffer.remaining().min(CHUNK);
+        loop {
+            match self.socket.try_read(&mut chunk[..room]) {
+                Ok(count) => {
+                    buffer.put_slice(&chunk[..count]);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.tcp().poll_read_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for HttpIo {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.try_write(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.tcp().poll_write_ready(context))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.socket.try_flush()? {
+            ready!(self.socket.tcp().poll_write_ready(context))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.shut();
+        Poll::Ready(Ok(()))
+    }
+}

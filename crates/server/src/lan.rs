@@ -1,0 +1,198 @@
+//! An invitation to the people on this network: addresses to type or to scan, and a code to say at the door.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+
+/// The characters of a join code: 30 bits, which at five tries a connection nobody guesses.
+pub const JOIN_CODE_CHARS: usize = 6;
+
+/// Crockford's base 32: no I, L, O and U, which are taken for others when read out loud.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A join code of [`JOIN_CODE_CHARS`] characters made of random bytes.
+#[must_use]
+pub fn join_code(random: [u8; 4]) -> String {
+    let bits = u32::from_be_bytes(random);
+    (0..JOIN_CODE_CHARS).map(|at| char::from(ALPHABET[(bits >> (5 * at)) as usize % ALPHABET.len()])).collect()
+}
+
+/// The private addresses of this machine (RFC 1918, RFC 4193), the one that leads to the rest of
+/// the network first, IPv4 before IPv6.
+///
+/// # Errors
+/// Those of the system when it is asked for its interfaces.
+pub fn private_addresses() -> io::Result<Vec<IpAddr>> {
+    let addresses = if_addrs::get_if_addrs()?
+        .into_iter()
+        .filter(|interface| interface.is_oper_up() && !interface.is_loopback())
+        .map(|interface| interface.ip())
+        .filter(|ip| is_private(*ip))
+        .collect();
+    Ok(sorted(addresses, outward_address()))
+}
+
+/// Whether an address is one of a private network: not reached from the internet.
+#[must_use]
+pub const fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
+/// The address that this machine would send from to the internet. Nothing is sent: a datagram
+/// socket that connects only asks the routing table.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // An address that is reserved for documentation (RFC 5737).
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn sorted(mut addresses: Vec<IpAddr>, outward: Option<IpAddr>) -> Vec<IpAddr> {
+    addresses.sort_by_key(|ip| (Some(*ip) != outward, ip.is_ipv6(), *ip));
+    addresses.dedup();
+    addresses
+}
+
+/// What `serve --lan` prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// One for each address, the most useful first.
+    pub urls: Vec<String>,
+    /// What to say at the door, if it has a lock.
+    pub join_code: Option<String>,
+}
+
+impl Invitation {
+    /// An invitation to these listeners, with `https` if they speak TLS.
+    #[must_use]
+    pub fn new(listeners: &[SocketAddr], tls: bool, join_code: Option<String>) -> Self {
+        let scheme = if tls { "https" } else { "http" };
+        let urls = listeners.iter().map(|address| format!("{scheme}://{address}/")).collect();
+        Self { urls, join_code }
+    }
+}
+
+impl fmt::Display for Invitation {
+    /// Lines for a terminal: the URLs, the code, and a picture of the first URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.urls.first() else {
+            return writeln!(f, "This machine has no private address: nobody else can join.");
+        };
+        writeln!(f, "On this network:")?;
+        for url in &self.urls {
+            writeln!(f, "  {url}")?;
+        }
+        if let Some(code) = &self.join_code {
+            writeln!(f, "Join code: {code}")?;
+        }
+        // A URL of ours is far from the 2,953 bytes that the largest picture holds; if one were
+        // not, the lines above say all that is needed.
+        match qr_text(first) {
+            Some(picture) => writeln!(f, "\n{picture}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A QR code of `content` in half blocks, two modules in a character; `None` if it is too long.
+///
+/// The light modules are drawn and the dark ones left empty, as a terminal of light letters on a
+/// dark ground wants it; scanners read the reverse as well.
+#[must_use]
+pub fn qr_text(content: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(content, EcLevel::L).ok()?;
+    let picture =
+        code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).quiet_zone(true).build();
+    Some(picture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_join_code_uses_thirty_bits_and_no_confusing_letter() {
+        for (random, code) in [
+            ([0, 0, 0, 0], "000000"),
+            ([0xFF; 4], "ZZZZZZ"),
+            ([0, 0, 0, 1], "100000"),
+            ([0, 0, 0, 0x20], "010000"),
+            ([0x3E, 0, 0, 0], "00000Z"),
+        ] {
+            assert_eq!(join_code(random), code, "{random:?}");
+        }
+        assert!(ALPHABET.is_sorted() && !ALPHABET.iter().any(|letter| b"ILOU".contains(letter)));
+    }
+
+    #[test]
+    fn only_private_addresses_are_private() {
+        for (text, expected) in [
+            ("10.0.0.1", true),
+            ("172.16.0.1", true),
+            ("172.32.0.1", false),
+            ("192.168.1.1", true),
+            ("127.0.0.1", false),
+            ("169.254.1.1", false),
+            ("100.64.0.1", false),
+            ("8.8.8.8", false),
+            ("0.0.0.0", false),
+            ("fd00::1", true),
+            ("fe80::1", false),
+            ("2001:db8::1", false),
+            ("::1", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_private(ip(text)), expected, "{text}");
+        }
+        assert!(private_addresses().unwrap().into_iter().all(is_private));
+    }
+
+    #[test]
+    fn the_outward_address_comes_first_and_ipv4_before_ipv6() {
+        let addresses = ["fd00::1", "172.17.0.1", "192.168.1.5", "10.0.0.1", "10.0.0.1"].map(ip);
+        assert_eq!(
+            sorted(addresses.into(), Some(ip("192.168.1.5"))),
+            ["192.168.1.5", "10.0.0.1", "172.17.0.1", "fd00::1"].map(ip)
+        );
+    }
+
+    #[test]
+    fn an_invitation_names_all_and_draws_the_first() {
+        let listeners = ["192.168.1.5:12345", "[fd00::1]:12345"].map(|text| text.parse().unwrap());
+        let invitation = Invitation::new(&listeners, true, Some("7KQ2ZD".to_owned()));
+        let text = invitation.to_string();
+        let picture = qr_text("https://192.168.1.5:12345/").unwrap();
+        assert_eq!(
+            text,
+            "On this network:\n  https://192.168.1.5:12345/\n  https://[fd00::1]:12345/\n\
+             Join code: 7KQ2ZD\n\n"
+                .to_owned()
+                + &picture
+                + "\n"
+        );
+        let none = Invitation::new(&[], false, None).to_string();
+        assert_eq!(none, "This machine has no private address: nobody else can join.\n");
+    }
+
+    #[test]
+    fn a_picture_is_square_and_fits_a_terminal() {
+        let picture = qr_text("http://192.168.100.100:12345/").unwrap();
+        let lines: Vec<&str> = picture.lines().collect();
+        let width = lines[0].chars().count();
+        assert!(width <= 40, "{width} columns");
+        assert!(lines.iter().all(|line| line.chars().count() == width));
+        assert_eq!(lines.len(), width.div_ceil(2));
+        assert!(picture.chars().all(|c| " █▀▄\n".contains(c)));
+        assert_eq!(qr_text(&"x".repeat(3_000)), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! The accepting thread: takes connections in, holds them against the limits, and hands them to the shards.
+
+use super::{Accepted, Arrivals};
+use crate::admission::{Admission, LogLimiter};
+use crate::config::Pin;
+use crate::metrics::Metrics;
+use crate::shard::driver::{Inbound, ShardHandle};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+/// How long accepting rests when the descriptors are used up: connections that end meanwhile make room.
+const REST: Duration = Duration::from_millis(50);
+
+/// How often the log tells of the same trouble.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What an accepting task works with.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub admission: Admission,
+    pub arrivals: Arc<Arrivals>,
+    pub shards: Vec<ShardHandle>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Door {
+    /// Accepts connections until it is dropped.
+    pub(crate) async fn accept(self, listener: TcpListener, local: SocketAddr, pin: Pin) {
+        let mut failures = LogLimiter::new(LOG_INTERVAL);
+        let mut refusals = LogLimiter::new(LOG_INTERVAL);
+        let mut next = 0;
+        loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    self.metrics.accept_failures.inc();
+                    if let Some(skipped) = failures.note(Instant::now()) {
+                        tracing::warn!(%error, skipped, "cannot accept connections; trying again");
+                    }
+                    // A peer that left while it waited is no reason to rest; used-up descriptors are.
+                    if !is_of_one_connection(&error) {
+                        tokio::time::sleep(REST).await;
+                    }
+                    continue;
+                }
+            };
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            let permit = if self.arrivals.is_proxy(peer.ip()) {
+                self.admission.admit_proxy()
+            } else {
+                self.admission.admit(peer.ip())
+            };
+            let permit = match permit {
+                Ok(permit) => permit,
+                Err(refusal) => {
+                    if let Some(skipped) = refusals.note(Instant::now()) {
+                        tracing::warn!(address = %peer, %refusal, skipped, "connection refused");
+                    }
+                    self.metrics.closed(switchboard_core::CloseReason::TooManyConnections);
+                    continue;
+                }
+            };
+            let Ok(stream) = stream.into_std() else { continue };
+            next = self.least_loaded(next + 1);
+            self.shards[next].hand(Inbound::Accepted(Accepted { stream, peer, local, pin, permit })).await;
+        }
+    }
+
+    /// The shard with the fewest connections; of several, the next in turn.
+    fn least_loaded(&self, from: usize) -> usize {
+        let count = self.shards.len();
+        (from..from + count).map(|place| place % count).min_by_key(|place| self.shards[*place].load()).unwrap_or(0)
+    }
+}
+
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,203 @@
+//! What becomes of a connection that was accepted: its first bytes decide, and its protocol takes it over.
+
+pub(crate) mod accept;
+mod first_bytes;
+mod proxy;
+
+use crate::admission::Permit;
+use crate::config::Pin;
+use crate::http::Site;
+use crate::shard::Opening;
+use crate::shard::driver::Local;
+use crate::socket::Socket;
+use crate::udp::gate::Gate;
+use first_bytes::{First, Said};
+use ipnet::IpNet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use switchboard_core::Via;
+use switchboard_protocols::{Conversation, Language, Settings, conversation};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Silence on a raw connection that makes it a text connection: longer than a client needs that means to speak first,
+/// shorter than a person notices.
+const SILENCE: Duration = Duration::from_millis(150);
+/// The same inside TLS, whose clients are rarely people.
+const SILENCE_IN_TLS: Duration = Duration::from_secs(2);
+
+/// A connection on its way to a shard.
+pub struct Accepted {
+    pub stream: std::net::TcpStream,
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    pub pin: Pin,
+    pub permit: Permit,
+}
+
+/// What every shard knows about receiving connections.
+pub struct Arrivals {
+    pub conversations: Arc<Settings>,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub site: Site,
+    pub udp_gate: Gate,
+    pub udp_sessions_max: usize,
+    pub udp_idle_ms: u64,
+    pub idle_ms: u64,
+    pub handshake_timeout: Duration,
+    pub trusted_proxies: Vec<IpNet>,
+    pub proxy_protocol: bool,
+}
+
+/// Where a connection comes from and where it arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// The client: as its proxy names it, where a proxy is trusted.
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    /// It came from a trusted proxy that has not named its client yet: its HTTP requests have to.
+    pub proxied: bool,
+}
+
+impl Arrivals {
+    /// The conversation of a datagram's sender.
+    #[must_use]
+    pub fn datagram(&self) -> Box<dyn Conversation> {
+        conversation::datagram(&self.conversations, None)
+    }
+
+    /// Whether an address is one of the operator's proxies.
+    #[must_use]
+    pub fn is_proxy(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.trusted_proxies.iter().any(|net| net.contains(&ip))
+    }
+
+    /// Finds out what a connection speaks and gives it to its shard. `None`: it came to nothing.
+    pub async fn receive(&self, local: &Rc<Local>, accepted: Accepted) -> Option<()> {
+        let peer = accepted.peer;
+        match self.begin(local, accepted).await {
+            Ok(()) => Some(()),
+            Err(error) => {
+                // Port scans, health checks and spare sockets of browsers end here every second.
+                tracing::debug!(address = %peer, %error, "a connection came to nothing");
+                local.environment.metrics.handshake_failures.inc();
+                None
+            }
+        }
+    }
+
+    async fn begin(&self, local: &Rc<Local>, accepted: Accepted) -> io::Result<()> {
+        let Accepted { stream, peer, local: at, pin, mut permit } = accepted;
+        let tcp = prepare(stream)?;
+        let mut route = Route { peer, local: at, proxied: self.is_proxy(peer.ip()) };
+        let mut first = First::default();
+        if route.proxied && self.proxy_protocol {
+            let named = timeout(self.handshake_timeout, proxy::read(&tcp)).await??;
+            if let Some(client) = named {
+                permit.locate(client.ip()).map_err(io::Error::other)?;
+                route.peer = client;
+            }
+            route.proxied = false;
+        }
+        let socket = Socket::plain(tcp);
+        let said = self.listen(&socket, &mut first, pin, SILENCE).await?;
+        match said {
+            Said::Tls => {
+                let Some(tls) = &self.tls else { return Err(foreign("TLS, and there is no certificate here")) };
+                let socket = Socket::tls(socket.into_tcp(), tls.clone(), &first.take())?;
+                timeout(self.handshake_timeout, socket.handshake()).await??;
+                let said = if socket.is_http_by_alpn() {
+                    Said::Http
+                } else {
+                    self.listen(&socket, &mut first, pin, SILENCE_IN_TLS).await?
+                };
+                self.enter(local, socket, route, permit, pin, said, first).await
+            }
+            said => self.enter(local, socket, route, permit, pin, said, first).await,
+        }
+    }
+
+    async fn listen(&self, socket: &Socket, first: &mut First, pin: Pin, silence: Duration) -> io::Result<Said> {
+        let silence = match pin {
+            Pin::Any | Pin::Text => Some(silence),
+            Pin::Json | Pin::Http | Pin::Udp => None,
+        };
+        let said = first.read(socket, silence, self.handshake_timeout).await?;
+        match (pin, said) {
+            (Pin::Any, _) | (_, Said::Tls) | (Pin::Text, Said::Silence) => Ok(said),
+            (Pin::Text, Said::Text | Said::Http | Said::Json) => Ok(Said::Text),
+            (Pin::Json, Said::Json) | (Pin::Http, Said::Http) => Ok(said),
+            (Pin::Json | Pin::Http | Pin::Udp, _) => Err(foreign("not what this listener speaks")),
+        }
+    }
+
+    async fn enter(
+        &self,
+        local: &Rc<Local>,
+        socket: Socket,
+        route: Route,
+        mut permit: Permit,
+        pin: Pin,
+        said: Said,
+        mut first: First,
+    ) -> io::Result<()> {
+        let needs_tls = self.tls.is_some() && !socket.is_tls() && !route.peer.ip().to_canonical().is_loopback();
+        let language = match said {
+            Said::Http => {
+                permit.finish_handshake();
+                return crate::http::serve(self, local, socket, route, permit, first.take(), needs_tls).await;
+            }
+            Said::Tls => return Err(foreign("TLS inside TLS")),
+            Said::Json => Language::Json,
+            Said::Text | Said::Silence => Language::Text(self.conversations.text_style),
+        };
+        if route.proxied {
+            return Err(foreign("a trusted proxy that does not say for whom it comes"));
+        }
+        let mut conversation = match language {
+            Language::Json => conversation::stream_json(&self.conversations),
+            Language::Text(_) if pin == Pin::Text => conversation::stream_text_only(&self.conversations),
+            Language::Text(_) => conversation::stream_text(&self.conversations),
+        };
+        if needs_tls {
+            if let Some(farewell) = conversation.farewell(switchboard_core::CloseReason::TlsRequired) {
+                // A fresh socket has room for a line; who closed already does not read it.
+                let _ = socket.try_write(&[io::IoSlice::new(farewell.bytes())]);
+            }
+            socket.shut();
+            return Err(foreign("plaintext where TLS is required"));
+        }
+        permit.finish_handshake();
+        let opening = Opening {
+            conversation,
+            via: if socket.is_tls() { Via::Tls } else { Via::Tcp },
+            address: Some(route.peer),
+            // Greeted at once, whether it speaks first or not: its first words are a message only after some quiet.
+            observe: matches!(language, Language::Text(_)),
+            idle_ms: self.idle_ms,
+        };
+        local.open(socket, permit, opening, &mut first.take());
+        Ok(())
+    }
+}
+
+/// Readies a fresh socket: no delay for small messages, and a peer that vanished is noticed within two minutes.
+fn prepare(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    let socket = socket2::SockRef::from(&stream);
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    socket.set_tcp_keepalive(&keepalive)?;
+    TcpStream::from_std(stream)
+}
+
+fn foreign(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

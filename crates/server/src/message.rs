@@ -1,0 +1,122 @@
+//! What the threads of the server tell each other.
+
+use smallvec::SmallVec;
+use std::sync::{Arc, OnceLock};
+use switchboard_core::output::{HistoryQuery, SearchQuery};
+use switchboard_core::sessions::Peer;
+use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Request, RoomId, Seq, Target};
+use switchboard_protocols::{Dialect, Frame, encode};
+use switchboard_store::{Page, StoreError};
+
+/// From a shard to the engine. For one connection they come in order: `Connect`, requests, `Disconnect`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToEngine {
+    /// A connection begins. `observe`: it has said nothing yet and is to be greeted.
+    Connect {
+        connection: ConnectionId,
+        peer: Peer,
+        observe: bool,
+    },
+    Request {
+        connection: ConnectionId,
+        request: Request,
+    },
+    /// The connection has ended; the engine answers with [`ToShard::Forget`], after everything else.
+    Disconnect {
+        connection: ConnectionId,
+    },
+}
+
+impl ToEngine {
+    /// The connection it is about.
+    #[must_use]
+    pub const fn connection(&self) -> ConnectionId {
+        match self {
+            Self::Connect { connection, .. } | Self::Request { connection, .. } | Self::Disconnect { connection } => {
+                *connection
+            }
+        }
+    }
+
+    /// About how many bytes it holds, for the bound of a batch.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let text = match self {
+            Self::Connect { .. } | Self::Disconnect { .. } => 0,
+            Self::Request { request, .. } => match &request.command {
+                Command::Message { text, target, .. } => {
+                    text.len()
+                        + match target {
+                            Target::Current => 0,
+                            Target::Room(name) | Target::User(name) => name.len(),
+                        }
+                }
+                Command::Relay { name, args, .. } => name.len() + args.len(),
+                Command::Topic { text, .. } => text.as_ref().map_or(0, String::len),
+                Command::Hello(hello) => hello.resume.iter().map(|(room, _)| room.len() + 32).sum(),
+                Command::Search { query, .. } => query.len(),
+                Command::Join { room } => room.len(),
+                Command::Nick { nick } => nick.len(),
+                Command::Pass { code } => code.len(),
+                Command::Leave { .. }
+                | Command::Typing { .. }
+                | Command::History { .. }
+                | Command::Members { .. }
+                | Command::Rooms
+                | Command::Ping
+                | Command::Quit => 0,
+            },
+        };
+        size_of::<Self>() + text
+    }
+}
+
+/// An event on its way to many connections, with the frames that were made of it so far.
+pub struct Published {
+    event: Arc<Event>,
+    frames: [OnceLock<Option<Frame>>; Dialect::COUNT],
+}
+
+impl Published {
+    /// The event, with no frame made yet.
+    #[must_use]
+    pub fn new(event: Arc<Event>) -> Self {
+        Self { event, frames: [const { OnceLock::new() }; Dialect::COUNT] }
+    }
+
+    /// The event's frame in a dialect: made by the first shard that asks, shared by all. `None`: the dialect shows
+    /// nothing of it.
+    #[must_use]
+    pub fn frame(&self, dialect: Dialect) -> Option<&Frame> {
+        self.frames[dialect.index()].get_or_init(|| encode(&self.event, dialect, false)).as_ref()
+    }
+}
+
+/// From the engine and the readers to a shard, in one order.
+pub enum ToShard {
+    /// Give the event to all who hear the room, but for these few.
+    Publish { room: RoomId, event: Arc<Published>, except: SmallVec<[ConnectionId; 2]> },
+    /// Anything else the core wants, for one connection of this shard.
+    Output(Output),
+    /// The engine knows nothing of the connection any more: its number may be used again.
+    Forget(ConnectionId),
+    /// What a read asked for gave.
+    Page { connection: ConnectionId, read: Read, result: Result<Page, Arc<StoreError>> },
+    /// The engine's inbox has space again.
+    Space,
+    /// Tell everyone why, and close.
+    CloseAll(CloseReason),
+}
+
+/// A read of the store, for one connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Read {
+    /// The next page of what a resuming connection missed.
+    Replay {
+        room: Arc<str>,
+        after: Seq,
+        through: Seq,
+    },
+    History(HistoryQuery),
+    Search(SearchQuery),
+}

@@ -1,0 +1,159 @@
+//! What the server counts about itself, in Prometheus' text form.
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+use switchboard_core::sessions::Counts;
+use switchboard_core::{CloseReason, Code, Via};
+
+/// The labels of a kind of connection.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    transport: &'static str,
+    protocol: &'static str,
+}
+
+/// The label of a stable code.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Coded {
+    code: &'static str,
+}
+
+/// Every metric of the server; each is an atomic number, shared by the threads that count.
+pub struct Metrics {
+    registry: Registry,
+    connections: Family<Kind, Gauge>,
+    opened: Family<Kind, Counter>,
+    closed: Family<Coded, Counter>,
+    refusals: Family<Coded, Counter>,
+    messages: Counter,
+    commands: Counter,
+    sessions: Gauge,
+    users: Gauge,
+    rooms: Gauge,
+    batch_events: Histogram,
+    batch_commands: Histogram,
+    commit_seconds: Histogram,
+    pub deliveries: Counter,
+    pub bytes_in: Counter,
+    pub bytes_out: Counter,
+    pub overflows: Counter,
+    pub accept_failures: Counter,
+    pub handshake_failures: Counter,
+    /// 1 while messages are stored, 0 while the disk is nearly full.
+    pub writable: Gauge,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("switchboard");
+        let mut metrics = Self {
+            registry: Registry::default(),
+            connections: Family::default(),
+            opened: Family::default(),
+            closed: Family::default(),
+            refusals: Family::default(),
+            messages: Counter::default(),
+            commands: Counter::default(),
+            sessions: Gauge::default(),
+            users: Gauge::default(),
+            rooms: Gauge::default(),
+            batch_events: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            batch_commands: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 16)),
+            deliveries: Counter::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            overflows: Counter::default(),
+            accept_failures: Counter::default(),
+            handshake_failures: Counter::default(),
+            writable: Gauge::default(),
+        };
+        metrics.writable.set(1);
+        let r = &mut registry;
+        r.register("connections", "Connections now, by transport and protocol", metrics.connections.clone());
+        r.register("connections_opened", "Connections that began", metrics.opened.clone());
+        r.register("connections_closed", "Connections that ended, by reason", metrics.closed.clone());
+        r.register("refusals", "Commands that were refused, by code", metrics.refusals.clone());
+        r.register("messages", "Durable events that were admitted", metrics.messages.clone());
+        r.register("commands", "Commands that were applied", metrics.commands.clone());
+        r.register("sessions", "Sessions now, those whose connection is cut included", metrics.sessions.clone());
+        r.register("users", "Users now", metrics.users.clone());
+        r.register("rooms", "Rooms that somebody is in", metrics.rooms.clone());
+        r.register("batch_events", "Durable events in a commit", metrics.batch_events.clone());
+        r.register("batch_commands", "Commands in a batch", metrics.batch_commands.clone());
+        r.register_with_unit("commit", "Time of a commit", Unit::Seconds, metrics.commit_seconds.clone());
+        r.register("deliveries", "Events given to a connection", metrics.deliveries.clone());
+        r.register_with_unit("received", "Bytes read from connections", Unit::Bytes, metrics.bytes_in.clone());
+        r.register_with_unit("sent", "Bytes written to connections", Unit::Bytes, metrics.bytes_out.clone());
+        r.register("outbox_overflows", "Connections closed because they did not keep up", metrics.overflows.clone());
+        r.register("accept_failures", "Connections that could not be accepted", metrics.accept_failures.clone());
+        r.register(
+            "handshake_failures",
+            "Connections that ended before a protocol",
+            metrics.handshake_failures.clone(),
+        );
+        r.register(
+            "writable",
+            "1 while messages are stored, 0 while the disk is nearly full",
+            metrics.writable.clone(),
+        );
+        metrics.registry = registry;
+        metrics
+    }
+
+    /// A connection of this kind began.
+    pub fn opened(&self, via: Via, protocol: &'static str) {
+        self.opened.get_or_create(&Kind { transport: via.as_str(), protocol }).inc();
+    }
+
+    /// So many connections of this kind more (or fewer) than before.
+    pub fn population(&self, via: Via, protocol: &'static str, change: i64) {
+        self.connections.get_or_create(&Kind { transport: via.as_str(), protocol }).inc_by(change);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self, reason: CloseReason) {
+        self.closed.get_or_create(&Coded { code: reason.as_str() }).inc();
+    }
+
+    /// A batch was applied.
+    pub fn batch(&self, commands: usize, stored: u64, refused: &[Code], counts: &Counts) {
+        self.commands.inc_by(commands as u64);
+        self.batch_commands.observe(commands as f64);
+        self.messages.inc_by(stored);
+        for code in refused {
+            self.refusals.get_or_create(&Coded { code: code.as_str() }).inc();
+        }
+        self.sessions.set(counts.sessions as i64);
+        self.users.set(counts.users as i64);
+        self.rooms.set(counts.rooms as i64);
+    }
+
+    /// A batch was committed.
+    pub fn committed(&self, events: usize, time: Duration) {
+        self.batch_events.observe(events as f64);
+        self.commit_seconds.observe(time.as_secs_f64());
+    }
+
+    /// The metrics in the OpenMetrics text form, which Prometheus reads.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

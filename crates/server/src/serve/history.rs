@@ -1,0 +1,68 @@
+//! Opens the store, and starts the core from what it holds.
+
+use super::StartError;
+use crate::config::{Config, Durability, default_data_dir};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+use switchboard_core::sessions::SessionsSettings;
+use switchboard_core::{Rooms, Time};
+use switchboard_store::{MemorySettings, MemoryStore, SqliteSettings, SqliteStore, Store};
+
+/// The store and what the core starts from.
+pub(super) struct History {
+    pub store: Box<dyn Store>,
+    pub rooms: Rooms,
+    pub sessions: SessionsSettings,
+}
+
+/// Where the data is; none with `--ephemeral`.
+///
+/// # Errors
+/// There is no place for it.
+pub(super) fn directory(config: &Config) -> Result<Option<PathBuf>, StartError> {
+    if config.server.ephemeral {
+        return Ok(None);
+    }
+    let directory = config.server.data_dir.clone().or_else(|| default_data_dir(|name| std::env::var_os(name)));
+    directory.map(Some).ok_or(StartError::NoDataDir)
+}
+
+/// Opens the store and reads what the core needs of it.
+///
+/// # Errors
+/// The store is in use, damaged, of a newer version, or cannot be read.
+pub(super) fn open(config: &Config, directory: Option<&std::path::Path>) -> Result<History, StartError> {
+    let mut store: Box<dyn Store> = match directory {
+        None => Box::new(MemoryStore::new(MemorySettings::default())?),
+        Some(directory) => {
+            let durability = match config.store.durability {
+                Durability::Fsync => switchboard_store::Durability::Fsync,
+                Durability::Os => switchboard_store::Durability::Os,
+                Durability::None => switchboard_store::Durability::None,
+            };
+            Box::new(SqliteStore::open(directory, SqliteSettings { durability, pages_max: None })?)
+        }
+    };
+    let limits = config.core_limits();
+    let loaded = store.load()?;
+    let mut rooms = Rooms::new(&limits);
+    for room in loaded.rooms {
+        rooms.restore_room(room.name, room.next_seq, room.first_seq, room.topic, room.last_time);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    store.recent_ids(Time(now.saturating_sub(limits.dedupe_age_ms)), limits.dedupe_ids, &mut |id| {
+        rooms.restore_id(&id.room, &id.id, id.seq, id.time, &id.text, id.action);
+    })?;
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
+    let sessions = SessionsSettings {
+        limits,
+        epoch: loaded.epoch,
+        token_key: loaded.secret,
+        seed: u64::from_ne_bytes(seed),
+        join_code: config.auth.join_code.as_ref().map(|code| code.expose().to_owned()),
+        auto_join: config.rooms.auto_join.clone(),
+        next_pos: loaded.next_pos,
+    };
+    Ok(History { store, rooms, sessions })
+}

@@ -1,0 +1,330 @@
+//! The server's life: threads up, listeners open, signals heard, everything down in order.
+
+use super::listeners::Listener;
+use super::{StartError, exposure, history, listeners};
+use crate::admission::{Admission, AdmissionLimits};
+use crate::clock::Clock;
+use crate::config::{Config, Layers, Secret};
+use crate::discovery::{self, Note};
+use crate::engine::Engine;
+use crate::engine::driver::{Driver, End};
+use crate::engine::mailbox::Mailbox;
+use crate::http::{Policy, Readiness, Site};
+use crate::lan::{Invitation, join_code};
+use crate::listener::Arrivals;
+use crate::listener::accept::Door;
+use crate::metrics::Metrics;
+use crate::sequencer::LocalQueue;
+use crate::shard;
+use crate::shard::driver::{Environment, Inbound, ShardHandle, ShardInbox};
+use crate::storage::{self, Readers, Writer};
+use crate::tls::Reloadable;
+use crate::udp::gate::Gate;
+use crate::{engine, threads, tls};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+use switchboard_protocols::{Settings, TextStyle, conversation};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads that read history; SQLite lets them read while the writer writes.
+const READERS: usize = 2;
+/// Of an outbox, what the text of a page of history may take: escaped, a character is at most six bytes, so that the
+/// page is smaller than half an outbox with what is around its texts.
+const PAGE_PART: usize = 16;
+
+/// Runs the server.
+///
+/// # Errors
+/// It did not start.
+pub(super) fn run(mut config: Config, layers: Layers) -> Result<End, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // From here on a signal to end is heard, and answered when the server runs.
+    let mut signals = runtime.block_on(async { Signals::new() })?;
+    switchboard_sys::raise_nofile()?;
+    let listeners = listeners::bind(&config)?;
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
+    exposure::check(&config, &addresses)?;
+    let invitation = invite(&mut config, &addresses)?;
+    let directory = history::directory(&config)?;
+    let history = history::open(&config, directory.as_deref())?;
+    let certificate = certificate(&config, directory.as_deref(), &addresses)?;
+    let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
+    let house = House::build(&config, history, certificate.clone())?;
+
+    let note = Note {
+        url: own_url(&addresses, certificate.is_some()),
+        listeners: addresses.clone(),
+        tls: certificate.is_some(),
+        fingerprint: fingerprint.clone(),
+        data_dir: directory,
+    };
+    // Our own clients find the server by it; others do not need it.
+    let published = discovery::publish(&note);
+    if let Err(error) = &published {
+        tracing::warn!(%error, "clients on this machine will not find this server by themselves");
+    }
+    if let Some(fingerprint) = &fingerprint {
+        tracing::info!(fingerprint, "certificate (SHA-256)");
+    }
+    if let Some(invitation) = invitation {
+        eprintln!("{invitation}");
+    }
+    let end = runtime.block_on(house.live(listeners, &mut signals, certificate, layers))?;
+    drop(published);
+    Ok(end)
+}
+
+/// With `--lan`: a join code if there is none, and what to tell the neighbours.
+fn invite(config: &mut Config, addresses: &[std::net::SocketAddr]) -> Result<Option<Invitation>, StartError> {
+    if !config.server.lan {
+        return Ok(None);
+    }
+    if config.auth.join_code.is_none() {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+        config.auth.join_code = Some(Secret::new(join_code(random)));
+    }
+    let has_tls = config.tls.cert.is_some() || config.tls.self_signed;
+    let code = config.auth.join_code.as_ref().map(|code| code.expose().to_owned());
+    let abroad: Vec<_> = addresses.iter().filter(|address| !address.ip().is_loopback()).copied().collect();
+    Ok(Some(Invitation::new(&abroad, has_tls, code)))
+}
+
+fn certificate(
+    config: &Config,
+    directory: Option<&Path>,
+    addresses: &[std::net::SocketAddr],
+) -> Result<Option<Arc<Reloadable>>, StartError> {
+    if let (Some(certificate), Some(key)) = (&config.tls.cert, &config.tls.key) {
+        return Ok(Some(Arc::new(Reloadable::open(certificate.clone(), key.clone())?)));
+    }
+    if !config.tls.self_signed {
+        return Ok(None);
+    }
+    let directory = directory.ok_or(StartError::NoDataDir)?;
+    let mut names: Vec<String> = config.http.hosts.clone();
+    names.extend(
+        addresses.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()),
+    );
+    let made = tls::self_signed(directory, &names, SystemTime::now())?;
+    Ok(Some(Arc::new(Reloadable::open(made.certificate_path, made.key_path)?)))
+}
+
+fn own_url(addresses: &[std::net::SocketAddr], has_tls: bool) -> String {
+    let scheme = if has_tls { "tls" } else { "tcp" };
+    let mut address = addresses[0];
+    if address.ip().is_unspecified() {
+        let loopback =
+            if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    format!("{scheme}://{address}")
+}
+
+/// The signals that the server heeds.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// The threads, running.
+struct House {
+    mailbox: Arc<Mailbox>,
+    door: Door,
+    ready: Readiness,
+    ended: tokio::sync::oneshot::Receiver<End>,
+}
+
+impl House {
+    fn build(
+        config: &Config,
+        history: history::History,
+        certificate: Option<Arc<Reloadable>>,
+    ) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let clock = Clock::start();
+        let limits = &config.limits;
+        let mailbox = Arc::new(Mailbox::new(limits.inbox_commands as usize, limits.batch_bytes.to_usize()));
+        let ready = Readiness::default();
+        let arrivals = Arc::new(arrivals(config, certificate, &metrics, ready.clone())?);
+        let shards = match config.server.shards {
+            // The engine's and the storage's threads mostly wait; the sockets are the work.
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(64),
+            shards => shards.min(250) as usize,
+        };
+        let (handles, inboxes): (Vec<ShardHandle>, Vec<ShardInbox>) = (0..shards).map(|_| ShardHandle::new()).unzip();
+        let (readers, waiting) = Readers::new();
+        let page_bytes = limits.outbox_bytes.to_usize() / PAGE_PART;
+        let store_readers = (0..READERS).map(|_| history.store.reader()).collect::<Result<Vec<_>, _>>()?;
+        let storage_settings = storage::Settings {
+            free_min: config.store.free_min.map_or(0, |free| free.0),
+            retention: config.store.retention.map(|retention| retention.duration()),
+        };
+        let writer = Writer::start(history.store, storage_settings, mailbox.clone(), metrics.clone())?;
+        waiting.start(store_readers, &writer.indexer(), &handles, page_bytes)?;
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let conversations = arrivals.conversations.clone();
+            let environment = Environment {
+                settings: shard::Settings {
+                    number: number as u8,
+                    outbox_bytes: limits.outbox_bytes.to_usize(),
+                    outboxes_bytes: limits.outboxes_total_bytes.map_or(usize::MAX, |total| total.to_usize() / shards),
+                    gate_events: limits.gate_events as usize,
+                    gate_bytes: limits.gate_bytes.to_usize(),
+                    make_json: Arc::new(move || conversation::stream_json(&conversations)),
+                },
+                clock,
+                mailbox: mailbox.clone(),
+                readers: readers.clone(),
+                metrics: metrics.clone(),
+                arrivals: arrivals.clone(),
+            };
+            threads::spawn(&format!("shard-{number}"), move || {
+                if let Err(error) = shard::driver::run(environment, inbox) {
+                    tracing::error!(%error, "a shard cannot run");
+                    std::process::exit(threads::EXIT_PANIC);
+                }
+            })?;
+        }
+        let driver = Driver {
+            engine: Engine::new(history.sessions, history.rooms, LocalQueue::default(), shards),
+            mailbox: mailbox.clone(),
+            shards: handles.clone(),
+            writer,
+            metrics: metrics.clone(),
+            settings: engine::driver::Settings {
+                batch_commands: limits.batch_commands as usize,
+                batch_bytes: limits.batch_bytes.to_usize(),
+                log_messages: config.log.messages.unwrap_or(config.server.ephemeral),
+                grace: config.server.shutdown_grace.duration(),
+            },
+            clock,
+        };
+        let (tell, ended) = tokio::sync::oneshot::channel();
+        threads::spawn("engine", move || {
+            // Nobody listens only when the process ends already.
+            let _ = tell.send(driver.run());
+        })?;
+        let admission = Admission::new(AdmissionLimits {
+            connections_total: limits.connections_total,
+            connections_per_ip: limits.connections_per_ip,
+            connections_per_64: limits.connections_per_64,
+            handshakes: limits.handshakes,
+            counts_loopback: !config.server.trusted_proxies.is_empty(),
+        });
+        let door = Door { admission, arrivals, shards: handles, metrics };
+        Ok(Self { mailbox, door, ready, ended })
+    }
+
+    /// Accepts until the operator or a failure ends it.
+    async fn live(
+        mut self,
+        listeners: Vec<Listener>,
+        signals: &mut Signals,
+        certificate: Option<Arc<Reloadable>>,
+        layers: Layers,
+    ) -> Result<End, StartError> {
+        let mut accepting = tokio::task::JoinSet::new();
+        let mut lines = String::new();
+        for (place, listener) in listeners.into_iter().enumerate() {
+            if let Some(udp) = listener.udp {
+                let shard = &self.door.shards[place % self.door.shards.len()];
+                shard.hand(Inbound::Datagrams(udp)).await;
+            }
+            if let Some(tcp) = listener.tcp {
+                let tcp = TcpListener::from_std(tcp)?;
+                accepting.spawn(self.door.clone().accept(tcp, listener.address, listener.pin));
+            }
+            lines.push_str(&format!("switchboard: ready on {}\n", listener.address));
+        }
+        self.ready.set(true);
+        // Whoever started us may have closed it; the log says the same.
+        let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                end = &mut self.ended => return end.map_err(|_| std::io::Error::other("the engine is gone").into()),
+                _ = signals.terminate.recv() => asked = true,
+                _ = signals.interrupt.recv() => asked = true,
+                _ = signals.hang_up.recv() => reload(certificate.as_deref(), &layers),
+            }
+            if asked {
+                self.ready.set(false);
+                accepting.abort_all();
+                self.mailbox.notice(|notices| notices.shut_down = true);
+            }
+        }
+    }
+}
+
+/// SIGHUP: the certificate is read again, nobody is disconnected; the configuration is checked, so that an operator
+/// learns of a mistake before the next start.
+fn reload(certificate: Option<&Reloadable>, layers: &Layers) {
+    match certificate.map(Reloadable::reload) {
+        None => tracing::info!("nothing to reload: there is no certificate"),
+        Some(Ok(fingerprint)) => tracing::info!(fingerprint, "the certificate was reloaded"),
+        Some(Err(error)) => tracing::error!(%error, "the certificate was not reloaded: the old one stays"),
+    }
+    if let Err(error) = Config::load(layers) {
+        tracing::error!(%error, "the configuration would not load; the running one stays");
+    }
+}
+
+fn arrivals(
+    config: &Config,
+    certificate: Option<Arc<Reloadable>>,
+    metrics: &Arc<Metrics>,
+    ready: Readiness,
+) -> Result<Arrivals, StartError> {
+    let limits = &config.limits;
+    let text_style = match config.text.style {
+        crate::config::TextStyle::Named => TextStyle::Named,
+        crate::config::TextStyle::Address => TextStyle::Address,
+        crate::config::TextStyle::Plain => TextStyle::Plain,
+    };
+    let is_default = config.text.welcome == Config::default().text.welcome;
+    let conversations = Settings {
+        line_bytes: limits.line_bytes.to_usize(),
+        frame_bytes: limits.frame_bytes.to_usize(),
+        text_style,
+        text_welcome: (!is_default).then(|| config.text.welcome.clone().into()),
+        limits: config.core_limits(),
+        ..Settings::default()
+    };
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(std::io::Error::other)?;
+    let senders =
+        config.udp.tokens.iter().map(|(name, token)| (name.as_str(), token.token.expose(), token.room.as_str()));
+    Ok(Arrivals {
+        conversations: Arc::new(conversations),
+        tls: certificate.map(|certificate| tls::server_config(certificate)).transpose()?,
+        site: Site {
+            policy: Policy { hosts: config.http.hosts.clone(), origins: config.http.origins.clone() },
+            metrics: metrics.clone(),
+            ready,
+            header_timeout: limits.header_timeout.duration(),
+            header_bytes: limits.header_bytes.to_usize().max(8_192),
+        },
+        udp_gate: Gate::new(key, senders),
+        udp_sessions_max: limits.connections_total.unwrap_or(u32::MAX) as usize,
+        udp_idle_ms: limits.udp_idle.0,
+        idle_ms: limits.idle_timeout.map_or(0, |idle| idle.0),
+        handshake_timeout: limits.handshake_timeout.duration(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        proxy_protocol: config.server.proxy_protocol,
+    })
+}

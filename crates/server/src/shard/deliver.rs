@@ -1,0 +1,253 @@
+//! Events and replies out: from the engine to the members' outboxes.
+
+use super::connection::{Connection, Phase};
+use super::gate::{Gate, Missed};
+use super::{Shard, Want, mark_dirty};
+use crate::message::{Published, Read, ToShard};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use switchboard_core::{CloseReason, Code, ConnectionId, Output, Reply, RoomId};
+use switchboard_protocols::{Frame, Tick, encode};
+use switchboard_store::{Page, StoreError};
+
+impl Shard {
+    /// Does what the engine or a reader says.
+    pub fn deliver(&mut self, now: Tick, message: ToShard) {
+        match message {
+            ToShard::Publish { room, event, except } => self.publish(room, &event, &except),
+            ToShard::Output(output) => self.output(now, output),
+            ToShard::Forget(id) => {
+                if let Some(slot) = self.slot(id) {
+                    self.forget(slot);
+                }
+            }
+            ToShard::Page { connection, read, result } => {
+                if let Some(slot) = self.slot(connection) {
+                    self.page(now, slot, read, result);
+                }
+            }
+            ToShard::Space => {}
+            ToShard::CloseAll(reason) => self.close_all(now, reason),
+        }
+        self.close_overflowed(now);
+    }
+
+    /// The fan-out: one push for each member, of a frame that all of a dialect share.
+    fn publish(&mut self, room: RoomId, event: &Published, except: &SmallVec<[ConnectionId; 2]>) {
+        let mut largest = 0;
+        for &slot in self.directory.slots(room) {
+            let connection = &mut self.connections[slot as usize];
+            if except.contains(&connection.id) {
+                continue;
+            }
+            let Some(frame) = event.frame(connection.dialect_in(room)) else { continue };
+            largest = largest.max(frame.len());
+            self.tally.deliveries += 1;
+            if let Some(gate) = &mut connection.gate {
+                if gate.hold(frame.clone(), self.settings.gate_events, self.settings.gate_bytes).is_err() {
+                    self.closing.push((slot, CloseReason::GateOverflow));
+                }
+                continue;
+            }
+            if let Err(reason) = admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame) {
+                self.closing.push((slot, reason));
+                continue;
+            }
+            mark_dirty(&mut self.dirty, connection, slot);
+        }
+        self.unwritten_bytes += largest;
+    }
+
+    fn output(&mut self, now: Tick, output: Output) {
+        match output {
+            Output::Reply { to, reply } => {
+                if let Some(slot) = self.slot(to) {
+                    self.reply(slot, &reply);
+                }
+            }
+            Output::Deliver { to, event, own } => {
+                let Some(slot) = self.slot(to) else { return };
+                let connection = &mut self.connections[slot as usize];
+                let mut dialect = connection.dialect;
+                dialect.elsewhere = event.room.as_ref().is_some_and(|name| {
+                    let current = connection.current.and_then(|room| self.directory.name(room));
+                    current != Some(name) && dialect.language != switchboard_protocols::Language::Json
+                });
+                let Some(frame) = encode(&event, dialect, own) else { return };
+                self.tally.deliveries += 1;
+                match &mut connection.gate {
+                    Some(gate) => {
+                        if gate.hold(frame, self.settings.gate_events, self.settings.gate_bytes).is_err() {
+                            self.closing.push((slot, CloseReason::GateOverflow));
+                        }
+                    }
+                    None => self.push(slot, frame),
+                }
+            }
+            Output::Attach { connection, room, name } => {
+                if let Some(slot) = self.slot(connection) {
+                    let places = &mut self.connections[slot as usize].rooms;
+                    self.directory.attach(slot, places, room, name);
+                }
+            }
+            Output::Detach { connection, room } => {
+                if let Some(slot) = self.slot(connection) {
+                    self.detach(slot, room);
+                }
+            }
+            Output::Current { connection, room } => {
+                if let Some(connection) = self.find(connection) {
+                    connection.current = room;
+                }
+            }
+            Output::Replay { connection, room, after, through } => {
+                let Some(slot) = self.slot(connection) else { return };
+                let connection = &mut self.connections[slot as usize];
+                if connection.phase == Phase::Open {
+                    connection.gate.get_or_insert_default().miss(Missed { room, after, through });
+                    self.advance_gate(slot);
+                }
+            }
+            Output::History { to, query } => self.read(to, Read::History(query)),
+            Output::Search { to, query } => self.read(to, Read::Search(query)),
+            Output::Close { connection, reason } => {
+                if let Some(slot) = self.slot(connection) {
+                    self.close(now, slot, reason);
+                }
+            }
+            Output::Publish { .. } => unreachable!("the engine turns these into ToShard::Publish"),
+        }
+    }
+
+    fn reply(&mut self, slot: u32, reply: &Reply) {
+        let connection = &mut self.connections[slot as usize];
+        if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
+            return;
+        }
+        let frame = connection.conversation.reply(reply);
+        self.refresh_dialect(slot);
+        if let Some(frame) = frame {
+            self.push(slot, frame);
+        }
+        self.set_alarm(slot);
+    }
+
+    /// Puts a frame on one connection's outbox.
+    pub(super) fn push(&mut self, slot: u32, frame: Frame) {
+        let connection = &mut self.connections[slot as usize];
+        if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
+            return;
+        }
+        self.unwritten_bytes += frame.len();
+        match admit_frame(&self.settings, &mut self.waiting_bytes, connection, &frame) {
+            Ok(()) => mark_dirty(&mut self.dirty, connection, slot),
+            Err(reason) => self.closing.push((slot, reason)),
+        }
+    }
+
+    pub(super) fn detach(&mut self, slot: u32, room: RoomId) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.current == Some(room) {
+            connection.current = None;
+        }
+        if let Some((moved, index)) = self.directory.detach(&mut connection.rooms, room) {
+            let places = &mut self.connections[moved as usize].rooms;
+            if let Some(place) = places.iter_mut().find(|place| place.room == room) {
+                place.index = index;
+            }
+        }
+    }
+
+    fn read(&mut self, id: ConnectionId, read: Read) {
+        if let Some(connection) = self.find(id)
+            && connection.phase != Phase::Gone
+        {
+            connection.reads = connection.reads.saturating_add(1);
+            self.wants.push(Want::Read(id, read));
+        }
+    }
+
+    fn page(&mut self, now: Tick, slot: u32, read: Read, result: Result<Page, Arc<StoreError>>) {
+        self.read_done(now, slot);
+        match (read, result) {
+            (Read::Replay { .. }, Ok(page)) => self.replay(slot, &page),
+            (Read::Replay { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
+            (Read::History(query), Ok(page)) => {
+                let Page { events, more } = page;
+                self.reply(slot, &Reply::History { reference: query.reference, room: query.room, events, more });
+            }
+            (Read::Search(query), Ok(page)) => {
+                let Page { events, more } = page;
+                let (reference, room, query) = (query.reference, query.room, query.text);
+                self.reply(slot, &Reply::Found { reference, room, query, events, more });
+            }
+            (Read::History(query), Err(_)) => self.reply(slot, &unreadable(query.reference)),
+            (Read::Search(query), Err(_)) => self.reply(slot, &unreadable(query.reference)),
+        }
+    }
+
+    /// Gives a resuming connection a page of what it missed.
+    fn replay(&mut self, slot: u32, page: &Page) {
+        let connection = &mut self.connections[slot as usize];
+        let Some(through) = connection.gate.as_ref().and_then(|gate| gate.through()) else { return };
+        let dialect = connection.dialect;
+        let mut last = None;
+        for event in &page.events {
+            let Some(seq) = event.seq().filter(|seq| *seq <= through) else { break };
+            last = Some(seq);
+            if let Some(frame) = encode(event, dialect, false) {
+                self.tally.deliveries += 1;
+                self.push(slot, frame);
+            }
+        }
+        if let Some(gate) = &mut self.connections[slot as usize].gate {
+            gate.page(last);
+        }
+        self.advance_gate(slot);
+    }
+
+    /// Asks for the next page when the outbox has room for it, and drains the gate when there is nothing more.
+    pub(super) fn advance_gate(&mut self, slot: u32) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        let Some(gate) = &mut connection.gate else { return };
+        if connection.outbox.bytes() > self.settings.outbox_bytes / 4 {
+            return;
+        }
+        if let Some(Missed { room, after, through }) = gate.next_page() {
+            let id = connection.id;
+            self.read(id, Read::Replay { room, after, through });
+        } else if gate.is_done()
+            && let Some(gate) = connection.gate.take()
+        {
+            for frame in Gate::drain(*gate) {
+                self.push(slot, frame);
+            }
+        }
+    }
+}
+
+/// Puts a frame on an outbox unless that is full: then its owner has to go.
+#[inline]
+fn admit_frame(
+    settings: &super::Settings,
+    waiting_bytes: &mut usize,
+    connection: &mut Connection,
+    frame: &Frame,
+) -> Result<(), CloseReason> {
+    let waiting = connection.outbox.bytes();
+    if waiting > 0 {
+        if waiting + frame.len() > settings.outbox_bytes {
+            return Err(CloseReason::SlowReader);
+        }
+        if connection.blocked && *waiting_bytes + frame.len() > settings.outboxes_bytes {
+            return Err(CloseReason::OutboxesFull);
+        }
+    }
+    *waiting_bytes += frame.len();
+    connection.outbox.push(frame.clone());
+    Ok(())
+}
+
+fn unreadable(reference: Option<Arc<str>>) -> Reply {
+    Reply::Refused(Code::StorageError.refuse(reference, "the history could not be read; the server's log says why"))
+}

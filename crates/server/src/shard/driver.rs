@@ -1,0 +1,385 @@
+//! A shard's thread: a tokio runtime that owns the shard's sockets and moves bytes between them and its state.
+
+use super::{SLICES_MAX, Settings, Shard, Want};
+use crate::admission::Permit;
+use crate::clock::Clock;
+use crate::engine::mailbox::Mailbox;
+use crate::listener::{Accepted, Arrivals};
+use crate::message::ToShard;
+use crate::metrics::Metrics;
+use crate::shard::Opening;
+use crate::shard::endpoint::{Datagrams, Endpoint, Table};
+use crate::socket::Socket;
+use crate::storage::Readers;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{LocalSet, spawn_local};
+
+/// Bytes that one read takes at most, in a buffer that all sockets of a shard share.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads of one socket before others have their turn.
+const READS_PER_TURN: usize = 4;
+/// Sockets written before those that read have their turn: a fan-out to 10,000 members yields 40 times.
+const WRITES_PER_TURN: usize = 256;
+/// Batches of the engine that may wait for a shard; the engine waits for it beyond.
+const INBOX: usize = 64;
+
+/// What comes to a shard from other threads.
+pub enum Inbound {
+    /// From the engine and the readers.
+    Messages(Vec<ToShard>),
+    /// A connection that was accepted.
+    Accepted(Accepted),
+    /// A datagram socket to be served.
+    Datagrams(std::net::UdpSocket),
+}
+
+/// Another thread's way to a shard.
+#[derive(Clone)]
+pub struct ShardHandle {
+    inbox: mpsc::Sender<Inbound>,
+    load: Arc<AtomicUsize>,
+}
+
+/// The other end of a [`ShardHandle`].
+pub struct ShardInbox {
+    inbox: mpsc::Receiver<Inbound>,
+    load: Arc<AtomicUsize>,
+}
+
+impl ShardHandle {
+    /// A way to a shard that is started with the other end.
+    #[must_use]
+    pub fn new() -> (Self, ShardInbox) {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let load = Arc::new(AtomicUsize::new(0));
+        (Self { inbox: sender, load: load.clone() }, ShardInbox { inbox, load })
+    }
+
+    /// Sends messages, and waits while the shard's inbox is full. Not for use in asynchronous code.
+    pub fn send(&self, messages: Vec<ToShard>) {
+        // A shard ends only with the process.
+        let _ = self.inbox.blocking_send(Inbound::Messages(messages));
+    }
+
+    /// Sends a connection or a datagram socket.
+    pub async fn hand(&self, inbound: Inbound) {
+        let _ = self.inbox.send(inbound).await;
+    }
+
+    /// How many connections the shard has, those at their handshake included.
+    #[must_use]
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+}
+
+/// What a shard's thread works with.
+pub struct Environment {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub mailbox: Arc<Mailbox>,
+    pub readers: Readers,
+    pub metrics: Arc<Metrics>,
+    pub arrivals: Arc<Arrivals>,
+}
+
+/// A shard with its sockets, on its thread.
+pub struct Local {
+    pub(crate) environment: Environment,
+    shard: RefCell<Shard>,
+    table: RefCell<Table>,
+    buffer: RefCell<Box<[u8]>>,
+    /// Something is to be handed over, written or carried out.
+    work: Notify,
+    /// Those who wait to read again.
+    paused: RefCell<HashMap<u32, Rc<Notify>>>,
+    load: Arc<AtomicUsize>,
+    /// The engine wants every connection closed, and is told when there is none.
+    closing: Cell<bool>,
+}
+
+/// Runs a shard on this thread for as long as the process lives.
+pub fn run(environment: Environment, inbox: ShardInbox) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = Rc::new(Local {
+        shard: RefCell::new(Shard::new(environment.settings.clone(), environment.clock.tick())),
+        table: RefCell::new(Table::default()),
+        buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+        work: Notify::new(),
+        paused: RefCell::new(HashMap::new()),
+        load: inbox.load,
+        closing: Cell::new(false),
+        environment,
+    });
+    LocalSet::new().block_on(&runtime, local.serve(inbox.inbox));
+    Ok(())
+}
+
+impl Local {
+    async fn serve(self: Rc<Self>, mut inbox: mpsc::Receiver<Inbound>) {
+        let mut inbound = Vec::new();
+        let mut dirty = Vec::new();
+        loop {
+            let alarm = self.shard.borrow().next_alarm().map(|tick| self.environment.clock.instant(tick).into());
+            tokio::select! {
+                count = inbox.recv_many(&mut inbound, INBOX) => if count == 0 { return },
+                () = self.work.notified() => {}
+                () = async { tokio::time::sleep_until(alarm.unwrap_or_else(tokio::time::Instant::now)).await }, if alarm.is_some() => {}
+            }
+            self.shard.borrow_mut().turn(self.tick());
+            for message in inbound.drain(..) {
+                match message {
+                    Inbound::Messages(messages) => {
+                        for message in messages {
+                            self.deliver(message);
+                            if self.shard.borrow().wants_writing() {
+                                self.write_dirty(&mut dirty).await;
+                            }
+                        }
+                    }
+                    Inbound::Accepted(accepted) => self.clone().arrive(accepted),
+                    Inbound::Datagrams(socket) => Datagrams::serve(&self, socket),
+                }
+            }
+            self.hand_over();
+            self.carry_out();
+            self.write_dirty(&mut dirty).await;
+            self.hand_over();
+            self.carry_out();
+            self.count();
+        }
+    }
+
+    pub(crate) fn tick(&self) -> u64 {
+        self.environment.clock.tick()
+    }
+
+    fn deliver(&self, message: ToShard) {
+        if matches!(message, ToShard::CloseAll(_)) {
+            self.closing.set(true);
+        }
+        self.shard.borrow_mut().deliver(self.tick(), message);
+    }
+
+    fn arrive(self: Rc<Self>, accepted: Accepted) {
+        if self.closing.get() {
+            return;
+        }
+        self.load.fetch_add(1, Ordering::Relaxed);
+        let arrivals = self.environment.arrivals.clone();
+        spawn_local(async move {
+            let load = self.load.clone();
+            if arrivals.receive(&self, accepted).await.is_none() {
+                load.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Takes a connection in whose protocol is known; `first` was read from it already.
+    pub(crate) fn open(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening, first: &mut [u8]) {
+        let now = self.tick();
+        let socket = Rc::new(socket);
+        let (via, protocol) = (opening.via, opening.conversation.dialect().protocol());
+        tracing::info!(
+            address = opening.address.map(tracing::field::display),
+            via = via.as_str(),
+            protocol,
+            "connection opened"
+        );
+        self.environment.metrics.opened(via, protocol);
+        let slot = self.shard.borrow_mut().open(now, opening);
+        self.table.borrow_mut().insert(slot, Endpoint::Stream(socket.clone(), permit));
+        if !first.is_empty() {
+            self.shard.borrow_mut().receive(now, slot, first);
+        }
+        spawn_local(self.clone().read_loop(socket, slot));
+        self.work.notify_one();
+    }
+
+    /// Reads a socket for as long as it lives; a socket that is idle costs this small task and no buffer.
+    async fn read_loop(self: Rc<Self>, socket: Rc<Socket>, slot: u32) {
+        while !socket.is_dropped() {
+            if !self.shard.borrow_mut().may_read(slot) {
+                self.wait(slot).await;
+            } else if socket.readable().await.is_ok() && !socket.is_dropped() {
+                self.read(&socket, slot);
+                self.work.notify_one();
+            }
+        }
+    }
+
+    async fn wait(&self, slot: u32) {
+        let resumed = self.paused.borrow_mut().entry(slot).or_default().clone();
+        resumed.notified().await;
+    }
+
+    fn read(&self, socket: &Socket, slot: u32) {
+        let mut buffer = self.buffer.borrow_mut();
+        let now = self.tick();
+        for _ in 0..READS_PER_TURN {
+            let mut shard = self.shard.borrow_mut();
+            match socket.try_read(&mut buffer) {
+                Ok(0) => return shard.end_of_input(now, slot),
+                Ok(count) => {
+                    shard.receive(now, slot, &mut buffer[..count]);
+                    // A plain socket that gave less than it could is empty; TLS gives a record at a time.
+                    if count < buffer.len() && !socket.is_tls() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return shard.broken(now, slot),
+            }
+        }
+    }
+
+    fn hand_over(&self) {
+        let mut shard = self.shard.borrow_mut();
+        if shard.has_for_engine() {
+            let mut mailbox = self.environment.mailbox.offer(self.environment.settings.number.into());
+            shard.hand_over(self.tick(), |message| mailbox.put(message));
+        }
+    }
+
+    fn carry_out(&self) {
+        let wants = self.shard.borrow_mut().take_wants();
+        for want in wants {
+            match want {
+                Want::Read(connection, read) => self.environment.readers.read(connection, read),
+                Want::Shut(slot) => {
+                    if let Some(Endpoint::Stream(socket, _)) = self.table.borrow().get(slot) {
+                        socket.shut();
+                    }
+                }
+                Want::Drop(slot) => {
+                    match self.table.borrow_mut().remove(slot) {
+                        Some(Endpoint::Stream(socket, _)) => {
+                            socket.drop_now();
+                            self.load.fetch_sub(1, Ordering::Relaxed);
+                        }
+                        Some(Endpoint::Datagram(datagrams, remote)) => datagrams.forget(&remote),
+                        None => {}
+                    }
+                    if let Some(waiting) = self.paused.borrow_mut().remove(&slot) {
+                        waiting.notify_one();
+                    }
+                }
+                Want::Resume(slot) => {
+                    if let Some(waiting) = self.paused.borrow_mut().remove(&slot) {
+                        waiting.notify_one();
+                    }
+                }
+            }
+        }
+        if self.closing.get() && self.shard.borrow().is_empty() {
+            self.closing.set(false);
+            self.environment.mailbox.notice(|notices| notices.shards_done += 1);
+        }
+    }
+
+    /// Writes every dirty socket once, and lets those who read have their turn in between.
+    async fn write_dirty(self: &Rc<Self>, dirty: &mut Vec<u32>) {
+        self.shard.borrow_mut().take_dirty(dirty);
+        for (place, slot) in dirty.drain(..).enumerate() {
+            if place > 0 && place.is_multiple_of(WRITES_PER_TURN) {
+                tokio::task::yield_now().await;
+            }
+            let endpoint = match self.table.borrow().get(slot) {
+                Some(Endpoint::Stream(socket, _)) => Ok(socket.clone()),
+                Some(Endpoint::Datagram(datagrams, remote)) => Err((datagrams.clone(), remote.clone())),
+                None => continue,
+            };
+            match endpoint {
+                Ok(socket) => self.write(&socket, slot),
+                Err((datagrams, remote)) => datagrams.gather(self, slot, &remote),
+            }
+        }
+        let sockets: Vec<_> = self.table.borrow().datagrams().cloned().collect();
+        for datagrams in sockets {
+            datagrams.send(self);
+        }
+    }
+
+    /// The write step: one vectored write of what waits for a socket, or as many as it takes.
+    fn write(self: &Rc<Self>, socket: &Rc<Socket>, slot: u32) {
+        loop {
+            let mut shard = self.shard.borrow_mut();
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = shard.gather(slot, &mut slices);
+            let result = match count {
+                0 => match socket.try_flush() {
+                    Ok(true) => return shard.written(slot),
+                    Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+                    Err(error) => Err(error),
+                },
+                _ => socket.try_write(&slices[..count]),
+            };
+            match result {
+                Ok(count) => shard.wrote(slot, count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    shard.blocked(slot);
+                    spawn_local(self.clone().unblock(socket.clone(), slot));
+                    return;
+                }
+                Err(_) => return shard.broken(self.tick(), slot),
+            }
+        }
+    }
+
+    /// Waits until a socket that was full takes bytes again.
+    async fn unblock(self: Rc<Self>, socket: Rc<Socket>, slot: u32) {
+        let result = socket.writable().await;
+        if !socket.is_dropped() && result.is_ok() {
+            self.shard.borrow_mut().unblocked(slot);
+            self.work.notify_one();
+        }
+    }
+
+    fn count(&self) {
+        let mut shard = self.shard.borrow_mut();
+        let tally = std::mem::take(&mut shard.tally);
+        let metrics = &self.environment.metrics;
+        if tally.deliveries > 0 {
+            metrics.deliveries.inc_by(tally.deliveries);
+        }
+        if tally.bytes_in > 0 {
+            metrics.bytes_in.inc_by(tally.bytes_in);
+        }
+        if tally.bytes_out > 0 {
+            metrics.bytes_out.inc_by(tally.bytes_out);
+        }
+        if tally.overflows > 0 {
+            metrics.overflows.inc_by(tally.overflows);
+        }
+        for reason in shard.closed.drain(..) {
+            metrics.closed(reason);
+        }
+        shard.population.report(|via, protocol, change| metrics.population(via, protocol, change));
+    }
+
+    /// The shard's state, for the datagram sockets.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Shard) -> T) -> T {
+        let result = work(&mut self.shard.borrow_mut());
+        self.work.notify_one();
+        result
+    }
+
+    /// The shard's state where nothing follows from it.
+    pub(crate) fn peek<T>(&self, work: impl FnOnce(&mut Shard) -> T) -> T {
+        work(&mut self.shard.borrow_mut())
+    }
+
+    pub(crate) fn insert(&self, slot: u32, endpoint: Endpoint) {
+        self.table.borrow_mut().insert(slot, endpoint);
+    }
+
+    pub(crate) fn add_datagrams(&self, datagrams: Rc<Datagrams>) {
+        self.table.borrow_mut().add_datagrams(datagrams);
+    }
+}

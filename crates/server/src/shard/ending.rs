@@ -1,0 +1,170 @@
+//! How connections end: told why, written out, shut, and forgotten.
+
+use super::connection::Phase;
+use super::{LINGER_MS, Shard, Want, mark_dirty};
+use crate::message::ToEngine;
+use switchboard_core::{CloseReason, Via};
+use switchboard_protocols::Tick;
+
+impl Shard {
+    /// Ends a connection: the peer is told why, as far as its protocol can say it, and gets what waits for it.
+    pub(super) fn close(&mut self, now: Tick, slot: u32, reason: CloseReason) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
+            return;
+        }
+        match reason {
+            CloseReason::SlowReader | CloseReason::OutboxesFull | CloseReason::GateOverflow => {
+                self.waiting_bytes -= connection.outbox.clear();
+                self.tally.overflows += 1;
+            }
+            CloseReason::Quit
+            | CloseReason::TakenOver
+            | CloseReason::Idle
+            | CloseReason::PassRefused
+            | CloseReason::HandshakeTimeout
+            | CloseReason::TooManyConnections
+            | CloseReason::TlsRequired
+            | CloseReason::ProtocolError
+            | CloseReason::Unsupported
+            | CloseReason::InvalidUtf8
+            | CloseReason::LineTooLong
+            | CloseReason::FrameTooLarge
+            | CloseReason::ShuttingDown
+            | CloseReason::StorageFailed
+            | CloseReason::Internal
+            | CloseReason::PeerGone => {}
+        }
+        if let Some(farewell) = connection.conversation.farewell(reason) {
+            self.waiting_bytes += farewell.len();
+            connection.outbox.push(farewell);
+        }
+        tracing::info!(
+            connection = connection.id.0,
+            address = connection.address.map(tracing::field::display),
+            via = connection.via.as_str(),
+            protocol = connection.dialect.protocol(),
+            reason = reason.as_str(),
+            "connection closed"
+        );
+        self.closed.push(reason);
+        self.part(now, slot, Phase::Ending);
+    }
+
+    /// Ends every connection.
+    pub(super) fn close_all(&mut self, now: Tick, reason: CloseReason) {
+        let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
+        for slot in slots {
+            self.close(now, slot, reason);
+        }
+    }
+
+    /// Closes those whose outbox or gate overflowed in what was just delivered.
+    pub(super) fn close_overflowed(&mut self, now: Tick) {
+        while let Some((slot, reason)) = self.closing.pop() {
+            self.close(now, slot, reason);
+        }
+    }
+
+    /// Takes the connection out of its rooms, tells the engine, and goes on to `phase`.
+    pub(super) fn part(&mut self, now: Tick, slot: u32, phase: Phase) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.phase == Phase::Gone {
+            return;
+        }
+        if connection.phase == Phase::Open && phase != Phase::Ending {
+            tracing::info!(
+                connection = connection.id.0,
+                address = connection.address.map(tracing::field::display),
+                via = connection.via.as_str(),
+                protocol = connection.dialect.protocol(),
+                reason = CloseReason::PeerGone.as_str(),
+                "connection closed"
+            );
+            self.closed.push(CloseReason::PeerGone);
+        }
+        connection.give_up = now + LINGER_MS;
+        if !connection.ended {
+            connection.ended = true;
+            if connection.known {
+                connection.parked += 1;
+                self.to_engine.push_back(ToEngine::Disconnect { connection: connection.id });
+            } else {
+                connection.forgotten = true;
+            }
+        }
+        if phase == Phase::Gone {
+            return self.give_up(slot);
+        }
+        connection.phase = phase;
+        match phase {
+            Phase::Open | Phase::Lingering | Phase::Gone => {}
+            Phase::Finishing => mark_dirty(&mut self.dirty, connection, slot),
+            Phase::Ending => {
+                connection.gate = None;
+                mark_dirty(&mut self.dirty, connection, slot);
+                self.leave_rooms(slot);
+            }
+        }
+        self.resume_paused();
+        self.set_alarm(slot);
+    }
+
+    /// Everything that waited is written.
+    pub fn written(&mut self, slot: u32) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.dirty = false;
+        match connection.phase {
+            Phase::Open => self.advance_gate(slot),
+            Phase::Finishing => {
+                if connection.forgotten {
+                    self.give_up(slot);
+                }
+            }
+            // A datagram has no end that could be awaited.
+            Phase::Ending if connection.via == Via::Udp => self.give_up(slot),
+            Phase::Ending => {
+                connection.phase = Phase::Lingering;
+                self.wants.push(Want::Shut(slot));
+            }
+            Phase::Lingering | Phase::Gone => {}
+        }
+    }
+
+    /// The engine has nothing more to say to the connection.
+    pub(super) fn forget(&mut self, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        connection.forgotten = true;
+        match connection.phase {
+            Phase::Gone => drop(self.connections.remove(slot as usize)),
+            Phase::Finishing => mark_dirty(&mut self.dirty, connection, slot),
+            Phase::Open | Phase::Ending | Phase::Lingering => {}
+        }
+    }
+
+    /// Drops the socket, whatever waits for it.
+    pub(super) fn give_up(&mut self, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.phase == Phase::Gone {
+            return;
+        }
+        self.waiting_bytes -= connection.outbox.bytes();
+        connection.outbox = super::outbox::Outbox::default();
+        connection.gate = None;
+        connection.phase = Phase::Gone;
+        connection.give_up = Tick::MAX;
+        self.wants.push(Want::Drop(slot));
+        self.leave_rooms(slot);
+        let connection = &self.connections[slot as usize];
+        self.population.change(connection.via, connection.dialect, -1);
+        if connection.forgotten {
+            self.connections.remove(slot as usize);
+        }
+    }
+
+    fn leave_rooms(&mut self, slot: u32) {
+        while let Some(place) = self.connections[slot as usize].rooms.last().copied() {
+            self.detach(slot, place.room);
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! A shard's state: its connections, who hears which room, outboxes, gates and deadlines; pure, without a socket or a
+//! clock.
+//!
+//! A driver feeds it with bytes that arrived, with what the engine says and with the time; it says what to read from
+//! the store, which sockets have something to write, and which to shut. Every run can be repeated from its inputs.
+
+mod connection;
+mod deliver;
+pub mod driver;
+mod ending;
+pub(crate) mod endpoint;
+mod gate;
+mod members;
+mod outbox;
+mod population;
+mod receive;
+mod wheel;
+
+use crate::message::{Read, ToEngine};
+use connection::{Connection, Phase};
+use members::Directory;
+pub use outbox::SLICES_MAX;
+pub use population::Population;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use switchboard_core::{CloseReason, ConnectionId, Via};
+use switchboard_protocols::{Act, Conversation, Frame, Tick};
+use wheel::Wheel;
+
+/// Reads of the store under way for one connection; while there are as many, it is not read.
+const READS_MAX: u8 = 4;
+/// How long a connection that we end may take to read what we sent and to end its side.
+const LINGER_MS: u64 = 2_000;
+
+/// Makes the conversation of a connection that turned out to speak JSON.
+pub type MakeJson = Arc<dyn Fn() -> Box<dyn Conversation> + Send + Sync>;
+
+/// A shard's bounds and what it needs to know of the server.
+#[derive(Clone)]
+pub struct Settings {
+    /// The shard's number, part of each of its connections' ids.
+    pub number: u8,
+    /// Bytes that may wait for one connection. More: it is closed with `slow_reader`.
+    pub outbox_bytes: usize,
+    /// Bytes that may wait in all outboxes of this shard. More: who has some waiting already is closed.
+    pub outboxes_bytes: usize,
+    /// Events that a gate holds. More: the connection is closed with `gate_overflow`.
+    pub gate_events: usize,
+    /// Bytes that a gate holds.
+    pub gate_bytes: usize,
+    pub make_json: MakeJson,
+}
+
+/// A connection that begins.
+pub struct Opening {
+    pub conversation: Box<dyn Conversation>,
+    pub via: Via,
+    pub address: Option<SocketAddr>,
+    /// It has said nothing, and is greeted.
+    pub observe: bool,
+    /// Silence after which it is closed, in milliseconds; 0 for never.
+    pub idle_ms: u64,
+}
+
+/// What the shard wants its driver to do.
+#[derive(Debug, PartialEq)]
+pub enum Want {
+    /// Read from the store, and give the result back as [`crate::message::ToShard::Page`].
+    Read(ConnectionId, Read),
+    /// Everything is written: shut the socket's sending side.
+    Shut(u32),
+    /// Drop the socket.
+    Drop(u32),
+    /// Read this socket again.
+    Resume(u32),
+}
+
+/// What a shard counted since its counters were last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub deliveries: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub overflows: u64,
+}
+
+/// A shard's state.
+pub struct Shard {
+    settings: Settings,
+    connections: Slab<Connection>,
+    directory: Directory,
+    wheel: Wheel,
+    /// Slots that have something to write and whose sockets are not blocked.
+    dirty: Vec<u32>,
+    to_engine: VecDeque<ToEngine>,
+    /// The engine's inbox did not take everything the last time.
+    backlogged: bool,
+    paused: Vec<u32>,
+    wants: Vec<Want>,
+    generation: u32,
+    /// Bytes in all outboxes.
+    waiting_bytes: usize,
+    /// Bytes of the largest part that one connection may have been given since sockets were last written.
+    unwritten_bytes: usize,
+    acts: Vec<Act>,
+    due: Vec<u32>,
+    closing: Vec<(u32, CloseReason)>,
+    /// Why connections ended since the driver last took this, for the metrics.
+    pub closed: Vec<CloseReason>,
+    /// Counters for the metrics; the driver takes them.
+    pub tally: Tally,
+    /// How many connections of each kind there are, for the metrics.
+    pub population: Population,
+    now: Tick,
+}
+
+impl Shard {
+    /// An empty shard at `now`.
+    #[must_use]
+    pub fn new(settings: Settings, now: Tick) -> Self {
+        Self {
+            settings,
+            connections: Slab::new(),
+            directory: Directory::default(),
+            wheel: Wheel::new(now),
+            dirty: Vec::new(),
+            to_engine: VecDeque::new(),
+            backlogged: false,
+            paused: Vec::new(),
+            wants: Vec::new(),
+            generation: 0,
+            waiting_bytes: 0,
+            unwritten_bytes: 0,
+            acts: Vec::new(),
+            due: Vec::new(),
+            closing: Vec::new(),
+            closed: Vec::new(),
+            tally: Tally::default(),
+            population: Population::default(),
+            now,
+        }
+    }
+
+    /// Takes a connection in and gives its slot, which stays its own until [`Want::Drop`].
+    pub fn open(&mut self, now: Tick, opening: Opening) -> u32 {
+        self.generation = self.generation.wrapping_add(1) & 0x00ff_ffff;
+        let entry = self.connections.vacant_entry();
+        let slot = entry.key() as u32;
+        let id =
+            ConnectionId(u64::from(self.settings.number) << 56 | u64::from(self.generation) << 32 | u64::from(slot));
+        let dialect = opening.conversation.dialect();
+        entry.insert(Connection {
+            id,
+            phase: Phase::Open,
+            known: false,
+            ended: false,
+            forgotten: false,
+            dirty: false,
+            blocked: false,
+            paused: false,
+            reads: 0,
+            parked: 0,
+            conversation: opening.conversation,
+            dialect,
+            current: None,
+            rooms: members::Places::new(),
+            outbox: outbox::Outbox::default(),
+            gate: None,
+            via: opening.via,
+            address: opening.address,
+            heard: now,
+            give_up: Tick::MAX,
+            alarm: Tick::MAX,
+            idle_ms: opening.idle_ms,
+        });
+        self.population.change(opening.via, dialect, 1);
+        if opening.observe {
+            self.introduce(slot, true);
+        }
+        self.set_alarm(slot);
+        slot
+    }
+
+    /// The shard that a connection belongs to.
+    #[must_use]
+    pub const fn of(id: ConnectionId) -> usize {
+        (id.0 >> 56) as usize
+    }
+
+    /// How many connections there are, those that only wait to be forgotten included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there is no connection.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// When [`Shard::turn`] wants to be called next.
+    #[must_use]
+    pub fn next_alarm(&self) -> Option<Tick> {
+        self.wheel.next()
+    }
+
+    /// Gives the engine what waits for it, as far as `accept` takes it; the rest stays, and its senders are not read
+    /// until it is gone.
+    pub fn hand_over(&mut self, now: Tick, mut accept: impl FnMut(ToEngine) -> Result<(), ToEngine>) {
+        self.now = now;
+        while let Some(message) = self.to_engine.pop_front() {
+            let id = message.connection();
+            if let Err(message) = accept(message) {
+                self.to_engine.push_front(message);
+                self.backlogged = true;
+                return;
+            }
+            if let Some(connection) = self.find(id) {
+                connection.parked -= 1;
+            }
+        }
+        self.backlogged = false;
+        self.resume_paused();
+    }
+
+    /// Whether anything waits for the engine.
+    #[must_use]
+    pub fn has_for_engine(&self) -> bool {
+        !self.to_engine.is_empty()
+    }
+
+    /// What the driver has to do; called until it gives nothing.
+    pub fn take_wants(&mut self) -> Vec<Want> {
+        std::mem::take(&mut self.wants)
+    }
+
+    /// Whether a socket should be read now. When not, [`Want::Resume`] says when it should be again.
+    pub fn may_read(&mut self, slot: u32) -> bool {
+        let backlogged = self.backlogged;
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
+        let may = match connection.phase {
+            Phase::Open => (!backlogged || connection.parked == 0) && connection.reads < READS_MAX,
+            Phase::Ending | Phase::Lingering => true,
+            Phase::Finishing | Phase::Gone => false,
+        };
+        if !may && !connection.paused {
+            connection.paused = true;
+            self.paused.push(slot);
+        }
+        may
+    }
+
+    /// Slots with something to write, each once. The driver writes them and says how it went.
+    pub fn take_dirty(&mut self, into: &mut Vec<u32>) {
+        self.unwritten_bytes = 0;
+        into.append(&mut self.dirty);
+    }
+
+    /// Whether sockets should be written before more is delivered, so that a receiver who keeps up is never taken for
+    /// one who does not.
+    #[must_use]
+    pub const fn wants_writing(&self) -> bool {
+        self.unwritten_bytes > self.settings.outbox_bytes / 4
+    }
+
+    /// The bytes that a socket is to be given next; gives how many slices there are.
+    pub fn gather<'a>(&'a self, slot: u32, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+        self.connections.get(slot as usize).map_or(0, |connection| connection.outbox.gather(slices))
+    }
+
+    /// The next datagram for a peer, and its address.
+    #[must_use]
+    pub fn datagram(&self, slot: u32) -> Option<(SocketAddr, &Frame)> {
+        let connection = self.connections.get(slot as usize)?;
+        Some((connection.address?, connection.outbox.first()?))
+    }
+
+    /// A socket took `count` bytes.
+    pub fn wrote(&mut self, slot: u32, count: usize) {
+        if let Some(connection) = self.connections.get_mut(slot as usize) {
+            connection.outbox.wrote(count);
+            self.waiting_bytes -= count;
+            self.tally.bytes_out += count as u64;
+        }
+    }
+
+    /// A socket takes no more for now: its slot is not given again until [`Shard::unblocked`].
+    pub fn blocked(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize) {
+            connection.blocked = true;
+            connection.dirty = false;
+        }
+        self.advance_gate(slot);
+    }
+
+    /// A socket takes bytes again.
+    pub fn unblocked(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize) {
+            connection.blocked = false;
+            mark_dirty(&mut self.dirty, connection, slot);
+        }
+    }
+
+    /// Time passed: deadlines are met.
+    pub fn turn(&mut self, now: Tick) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.turn(now, &mut due);
+        for slot in due.drain(..) {
+            self.alarm(now, slot);
+        }
+        self.due = due;
+    }
+
+    fn alarm(&mut self, now: Tick, slot: u32) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        if connection.alarm > now {
+            return;
+        }
+        connection.alarm = Tick::MAX;
+        if connection.give_up <= now {
+            self.give_up(slot);
+            return;
+        }
+        if connection.phase == Phase::Open && !connection.paused {
+            if connection.idle_ms > 0 && connection.heard + connection.idle_ms <= now {
+                self.close(now, slot, CloseReason::Idle);
+            } else if connection.conversation.deadline().is_some_and(|deadline| deadline <= now) {
+                self.tick(now, slot);
+            }
+        }
+        self.set_alarm(slot);
+    }
+
+    /// Puts the connection's next deadline into the wheel, if it is earlier than the one that is there.
+    fn set_alarm(&mut self, slot: u32) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        let mut deadline = connection.give_up;
+        if connection.phase == Phase::Open && !connection.paused {
+            deadline = deadline.min(connection.conversation.deadline().unwrap_or(Tick::MAX));
+            if connection.idle_ms > 0 {
+                deadline = deadline.min(connection.heard + connection.idle_ms);
+            }
+        }
+        if deadline < connection.alarm {
+            connection.alarm = deadline;
+            self.wheel.set(slot, deadline);
+        }
+    }
+
+    /// Reads the sockets again that were stopped and need not be any more.
+    fn resume_paused(&mut self) {
+        let mut paused = std::mem::take(&mut self.paused);
+        paused.retain(|&slot| {
+            let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
+            if !connection.paused {
+                return false;
+            }
+            let still = (self.backlogged && connection.parked > 0) || connection.reads >= READS_MAX;
+            if !still || connection.phase != Phase::Open {
+                connection.paused = false;
+                connection.conversation.resumed(self.now);
+                self.wants.push(Want::Resume(slot));
+            }
+            connection.paused
+        });
+        self.paused = paused;
+    }
+
+    /// A conversation was at work: its dialect may be another now.
+    fn refresh_dialect(&mut self, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        let dialect = connection.conversation.dialect();
+        if dialect != connection.dialect {
+            self.population.change(connection.via, connection.dialect, -1);
+            self.population.change(connection.via, dialect, 1);
+            connection.dialect = dialect;
+        }
+    }
+
+    fn find(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(slot_of(id) as usize)?;
+        (connection.id == id).then_some(connection)
+    }
+
+    fn slot(&self, id: ConnectionId) -> Option<u32> {
+        let slot = slot_of(id);
+        self.connections.get(slot as usize).is_some_and(|connection| connection.id == id).then_some(slot)
+    }
+}
+
+const fn slot_of(id: ConnectionId) -> u32 {
+    id.0 as u32
+}
+
+/// Lists a connection as one to be written, once, and not while its socket is blocked.
+#[inline]
+fn mark_dirty(dirty: &mut Vec<u32>, connection: &mut Connection, slot: u32) {
+    if !connection.dirty && !connection.blocked {
+        connection.dirty = true;
+        dirty.push(slot);
+    }
+}

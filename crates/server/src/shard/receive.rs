@@ -1,0 +1,126 @@
+//! Bytes in: from a connection's decoder to the engine.
+
+use super::connection::Phase;
+use super::{Shard, mark_dirty};
+use crate::message::ToEngine;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use switchboard_core::CloseReason;
+use switchboard_protocols::{Act, Conversation, Tick};
+
+impl Shard {
+    /// Bytes arrived; they may be overwritten.
+    pub fn receive(&mut self, now: Tick, slot: u32, bytes: &mut [u8]) {
+        self.tally.bytes_in += bytes.len() as u64;
+        self.converse(now, slot, |conversation, acts| conversation.receive(now, bytes, acts));
+    }
+
+    /// Lets the conversation meet its deadline.
+    pub(super) fn tick(&mut self, now: Tick, slot: u32) {
+        self.converse(now, slot, |conversation, acts| conversation.tick(now, acts));
+    }
+
+    /// The peer sends no more: what it sent is still carried out and answered.
+    pub fn end_of_input(&mut self, now: Tick, slot: u32) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        match connection.phase {
+            Phase::Open => {
+                self.finish(now, slot);
+                self.part(now, slot, Phase::Finishing);
+            }
+            Phase::Finishing => {}
+            Phase::Ending | Phase::Lingering | Phase::Gone => self.give_up(slot),
+        }
+    }
+
+    /// The socket failed: nothing more can be read or written.
+    pub fn broken(&mut self, now: Tick, slot: u32) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        if connection.phase == Phase::Open {
+            self.finish(now, slot);
+        }
+        self.part(now, slot, Phase::Gone);
+    }
+
+    fn finish(&mut self, now: Tick, slot: u32) {
+        self.converse(now, slot, |conversation, acts| {
+            conversation.finish(acts);
+            Ok(())
+        });
+    }
+
+    /// Runs a decoder, carries out what it wants, and keeps a failure of it to its own connection.
+    fn converse(
+        &mut self,
+        now: Tick,
+        slot: u32,
+        run: impl FnOnce(&mut dyn Conversation, &mut Vec<Act>) -> Result<(), CloseReason>,
+    ) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        if connection.phase != Phase::Open {
+            return;
+        }
+        connection.heard = now;
+        let mut acts = std::mem::take(&mut self.acts);
+        let result = catch_unwind(AssertUnwindSafe(|| run(&mut *connection.conversation, &mut acts)));
+        if result.is_err() {
+            acts.clear();
+        } else {
+            self.refresh_dialect(slot);
+        }
+        let mut json = None;
+        for act in acts.drain(..) {
+            match act {
+                Act::Request(request) => {
+                    self.introduce(slot, false);
+                    let connection = &mut self.connections[slot as usize];
+                    connection.parked += 1;
+                    self.to_engine.push_back(ToEngine::Request { connection: connection.id, request });
+                }
+                Act::Send(frame) => self.push(slot, frame),
+                Act::BecomeJson(bytes) => json = Some(bytes),
+                Act::Close(reason) => self.close(now, slot, reason),
+            }
+        }
+        self.acts = acts;
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => self.close(now, slot, reason),
+            Err(_) => self.close(now, slot, CloseReason::Internal),
+        }
+        self.close_overflowed(now);
+        if let Some(mut bytes) = json {
+            self.become_json(now, slot, &mut bytes);
+        }
+        self.set_alarm(slot);
+    }
+
+    fn become_json(&mut self, now: Tick, slot: u32, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.conversation = (self.settings.make_json)();
+        connection.known = false;
+        self.refresh_dialect(slot);
+        self.receive(now, slot, bytes);
+    }
+
+    /// Tells the engine of a connection before the first that it has to say of it.
+    pub(super) fn introduce(&mut self, slot: u32, observe: bool) {
+        let connection = &mut self.connections[slot as usize];
+        if !connection.known {
+            connection.known = true;
+            connection.parked += 1;
+            let peer = connection.peer();
+            self.to_engine.push_back(ToEngine::Connect { connection: connection.id, peer, observe });
+        }
+    }
+
+    /// A read of the store came back: its connection may be read again.
+    pub(super) fn read_done(&mut self, now: Tick, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        connection.reads -= 1;
+        if connection.paused {
+            self.now = now;
+            self.resume_paused();
+        }
+        mark_dirty(&mut self.dirty, &mut self.connections[slot as usize], slot);
+    }
+}

@@ -1,0 +1,229 @@
+//! A stream socket, with TLS or without: read and written at once or not at all, never waited for.
+
+use rustls::ServerConnection;
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// Plaintext that rustls may hold encrypted and unsent: two records, so that a slow reader's bytes wait in its outbox,
+/// where they are counted, and not here.
+const TLS_BUFFER: usize = 32 * 1024;
+
+/// A TCP socket and, where there is one, the TLS connection on it.
+pub(crate) struct Socket {
+    tcp: TcpStream,
+    tls: Option<Box<RefCell<ServerConnection>>>,
+    dropped: Cell<bool>,
+}
+
+impl Socket {
+    /// A socket without TLS.
+    #[must_use]
+    pub(crate) const fn plain(tcp: TcpStream) -> Self {
+        Self { tcp, tls: None, dropped: Cell::new(false) }
+    }
+
+    /// Begins TLS on a socket from which `first` was read already.
+    ///
+    /// # Errors
+    /// What was read is not TLS.
+    pub(crate) fn tls(tcp: TcpStream, config: Arc<rustls::ServerConfig>, mut first: &[u8]) -> io::Result<Self> {
+        let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
+        tls.set_buffer_limit(Some(TLS_BUFFER));
+        while !first.is_empty() {
+            tls.read_tls(&mut first)?;
+            tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+        Ok(Self { tcp, tls: Some(Box::new(RefCell::new(tls))), dropped: Cell::new(false) })
+    }
+
+    /// Whether it is encrypted.
+    #[must_use]
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The protocol that both sides agreed upon in the TLS handshake (RFC 7301), if they did.
+    #[must_use]
+    pub(crate) fn is_http_by_alpn(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.borrow().alpn_protocol() == Some(b"http/1.1"))
+    }
+
+    /// Goes through the TLS handshake.
+    ///
+    /// # Errors
+    /// The peer left, or is no TLS client that we understand; it was sent the alert that says so.
+    pub(crate) async fn handshake(&self) -> io::Result<()> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        loop {
+            let (handshaking, interest) = {
+                let mut tls = tls.borrow_mut();
+                send_tls(&self.tcp, &mut tls)?;
+                let interest = if tls.wants_write() { Interest::WRITABLE } else { Interest::READABLE };
+                (tls.is_handshaking(), interest)
+            };
+            if !handshaking {
+                return Ok(());
+            }
+            self.tcp.ready(interest).await?;
+            match self.receive_tls(&mut tls.borrow_mut()) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or the socket has failed.
+    ///
+    /// # Errors
+    /// The reactor is gone.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.tcp.readable().await
+    }
+
+    /// Waits until the socket takes bytes, or has failed.
+    ///
+    /// # Errors
+    /// The reactor is gone.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        self.tcp.writable().await
+    }
+
+    /// The TCP socket of a connection without TLS, to begin TLS on it.
+    #[must_use]
+    pub(crate) fn into_tcp(self) -> TcpStream {
+        self.tcp
+    }
+
+    /// The TCP socket, for those who wait in their own way.
+    #[must_use]
+    pub(crate) const fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    /// Reads what is there; 0 is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &self.tls else { return self.tcp.try_read(buffer) };
+        let mut tls = tls.borrow_mut();
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A peer that ends without TLS's own goodbye is what every other line client does as well.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                result => return result,
+            }
+            self.receive_tls(&mut tls)?;
+        }
+    }
+
+    /// Writes as much as is taken, all of a TLS connection's slices in one record where they fit.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing was taken.
+    pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(tls) = &self.tls else {
+            return match slices {
+                [one] => self.tcp.try_write(one),
+                more => self.tcp.try_write_vectored(more),
+            };
+        };
+        let mut tls = tls.borrow_mut();
+        send_tls(&self.tcp, &mut tls)?;
+        if tls.wants_write() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = tls.writer().write_vectored(slices)?;
+        send_tls(&self.tcp, &mut tls)?;
+        Ok(count)
+    }
+
+    /// Sends what TLS still holds. Gives whether everything has gone.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub(crate) fn try_flush(&self) -> io::Result<bool> {
+        let Some(tls) = &self.tls else { return Ok(true) };
+        let mut tls = tls.borrow_mut();
+        send_tls(&self.tcp, &mut tls)?;
+        Ok(!tls.wants_write())
+    }
+
+    /// Ends our side: the peer reads what was written, and then the end.
+    pub(crate) fn shut(&self) {
+        if let Some(tls) = &self.tls {
+            let mut tls = tls.borrow_mut();
+            tls.send_close_notify();
+            // The peer may be gone already.
+            let _ = send_tls(&self.tcp, &mut tls);
+        }
+        let _ = socket2::SockRef::from(&self.tcp).shutdown(Shutdown::Write);
+    }
+
+    /// Ends both sides, and wakes whoever waits for the socket.
+    pub(crate) fn drop_now(&self) {
+        self.dropped.set(true);
+        let _ = socket2::SockRef::from(&self.tcp).shutdown(Shutdown::Both);
+    }
+
+    /// Whether [`Socket::drop_now`] was called.
+    #[must_use]
+    pub(crate) const fn is_dropped(&self) -> bool {
+        self.dropped.get()
+    }
+
+    /// Reads from the network into TLS; 0 is the end.
+    fn receive_tls(&self, tls: &mut ServerConnection) -> io::Result<usize> {
+        let count = tls.read_tls(&mut Wire(&self.tcp))?;
+        if let Err(error) = tls.process_new_packets() {
+            // The alert that says what is wrong; the connection is over either way.
+            let _ = send_tls(&self.tcp, tls);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        // What TLS itself has to say: tickets, key updates, the goodbye.
+        send_tls(&self.tcp, tls)?;
+        Ok(count)
+    }
+}
+
+/// Sends what TLS has ready until the socket takes no more.
+fn send_tls(tcp: &TcpStream, tls: &mut ServerConnection) -> io::Result<()> {
+    while tls.wants_write() {
+        match tls.write_tls(&mut Wire(tcp)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The raw socket as rustls wants it.
+struct Wire<'a>(&'a TcpStream);
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
