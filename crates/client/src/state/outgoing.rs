@@ -1,0 +1,129 @@
+//! What the session says: its hello, its messages when their time has come, its requests.
+
+use super::queue::Queue;
+use super::requests::{Asked, Request};
+use super::{DATAGRAM_BYTES_MAX, Output, Phase, RESEND_MS, State, not_sent};
+use crate::request::{Ask, Outgoing, Target};
+use crate::wire;
+
+/// A hello over UDP has at least this many bytes, so that the server's answer is no longer than it.
+const DATAGRAM_HELLO_BYTES: usize = 64;
+
+impl State {
+    /// Says who this is, and where it was.
+    pub(super) fn hello(&self, cookie: Option<&str>, out: &mut Vec<Output>) {
+        let resume = self.token.as_ref().map(|_| self.resume()).filter(|resume| !resume.is_empty());
+        let mut hello = wire::Hello {
+            nick: self.nick.as_deref(),
+            pass: self.pass.as_deref(),
+            token: self.token.as_deref(),
+            resume: resume.as_ref(),
+            cookie,
+            pad: None,
+        };
+        let padding = " ".repeat(DATAGRAM_HELLO_BYTES);
+        if self.datagram {
+            hello.pad = Some(&padding);
+        }
+        out.push(Output::Send(wire::Outgoing::Hello(hello).encode()));
+    }
+
+    /// Asks for the rooms that the server did not put this session into.
+    pub(super) fn rejoin(&mut self, out: &mut Vec<Output>) {
+        let joining: Vec<String> = self.requests.joins().map(|(_, room)| room.to_owned()).collect();
+        let missing = self.rooms.iter().filter(|(name, room)| !room.joined && !joining.contains(name));
+        for room in missing.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            // There are fewer rooms than requests that fit; a room that does not is asked for after the next cut.
+            let _ = self.requests.add(Request { caller: None, asked: Asked::Join { typed: room } });
+        }
+        for (reference, room) in self.requests.joins() {
+            out.push(Output::Send(wire::Outgoing::Join { r#ref: &reference, room }.encode()));
+        }
+    }
+
+    /// Sends what waits, as fast as the server allows.
+    pub(super) fn send_queued(&mut self, now: u64, out: &mut Vec<Output>) {
+        if !matches!(self.phase, Phase::Online { .. }) {
+            return;
+        }
+        let bytes_max = self.message_bytes_max();
+        while let Some(message) = self.queue.next(now) {
+            let line = encode_message(message);
+            match refusal(message, &line, bytes_max, self.limits.message_chars) {
+                None => out.push(Output::Send(line)),
+                Some(why) => {
+                    let id = message.id.clone();
+                    self.queue.remove(&id);
+                    out.push(not_sent(id, "message_too_long", &why));
+                }
+            }
+        }
+    }
+
+    /// Sends again what a datagram may have lost.
+    pub(super) fn send_overdue(&mut self, now: u64, out: &mut Vec<Output>) {
+        if self.datagram {
+            let queue: &mut Queue = &mut self.queue;
+            out.extend(queue.overdue(now, RESEND_MS).map(|message| Output::Send(encode_message(message))));
+        }
+    }
+
+    pub(super) fn encode_ask(&self, reference: &str, ask: &Ask) -> String {
+        let r#ref = reference;
+        // The room is always named: which one this client speaks in is its own affair, and outlives the session.
+        let named = |room: &'_ Option<String>| self.named(room.as_deref());
+        match ask {
+            Ask::Join { room } => wire::Outgoing::Join { r#ref, room }.encode(),
+            Ask::Leave { room } => wire::Outgoing::Leave { r#ref, room: named(room).as_deref() }.encode(),
+            Ask::Nick { nick } => wire::Outgoing::Nick { r#ref, nick }.encode(),
+            Ask::Topic { room, text } => {
+                wire::Outgoing::Topic { r#ref, room: named(room).as_deref(), text: text.as_deref() }.encode()
+            }
+            Ask::Typing { room } => wire::Outgoing::Typing { r#ref, room: named(room).as_deref() }.encode(),
+            Ask::History { room, before, after, limit } => wire::Outgoing::History {
+                r#ref,
+                room: named(room).as_deref(),
+                before: *before,
+                after: *after,
+                limit: *limit,
+            }
+            .encode(),
+            Ask::Search { room, query, before, limit } => {
+                wire::Outgoing::Search { r#ref, room: named(room).as_deref(), query, before: *before, limit: *limit }.encode()
+            }
+            Ask::Members { room } => wire::Outgoing::Members { r#ref, room: named(room).as_deref() }.encode(),
+            Ask::Rooms => wire::Outgoing::Rooms { r#ref }.encode(),
+            Ask::Relay { name, args, to } => wire::Outgoing::Event { r#ref, name, args, to: to.as_deref() }.encode(),
+        }
+    }
+
+    /// Bytes of a line or message that the server takes without hanging up. Sending more would cost the connection,
+    /// and the message would be sent again on the next, for ever.
+    fn message_bytes_max(&self) -> usize {
+        let transport = if self.datagram { DATAGRAM_BYTES_MAX } else { usize::MAX };
+        [self.limits.line_bytes, self.limits.frame_bytes].into_iter().flatten().fold(transport, usize::min)
+    }
+}
+
+fn encode_message(message: &Outgoing) -> String {
+    let (room, to) = match &message.target {
+        Target::Current => (None, None),
+        Target::Room(room) => (Some(room.as_str()), None),
+        Target::User(nick) => (None, Some(nick.as_str())),
+    };
+    let Outgoing { id, text, action, .. } = message;
+    wire::Outgoing::Message { r#ref: id, room, to, text, id, action: *action }.encode()
+}
+
+fn refusal(message: &Outgoing, line: &str, bytes_max: usize, chars_max: Option<usize>) -> Option<String> {
+    let chars = message.text.chars().count();
+    match chars_max {
+        Some(chars_max) if chars > chars_max => {
+            Some(format!("the message has {chars} characters, this server takes {chars_max}"))
+        }
+        Some(_) | None if line.len() >= bytes_max => {
+            Some(format!("the message takes {} bytes, this server takes fewer than {bytes_max}", line.len()))
+        }
+        Some(_) | None => None,
+    }
+}
