@@ -1,2 +1,53 @@
-//! placeholder
-fn main() {}
+//! The project's chores: `cargo xtask test` runs all tests, `cargo xtask long` what is too long for it.
+
+mod long;
+mod test;
+mod tidy;
+mod tools;
+
+use anyhow::{Result, bail};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask test   everything that has to pass: format, lints, documentation, tests, a minute of fuzzing
+cargo xtask long   what is too long for that: kills, seeds, soak, coverage-guided fuzzing, Autobahn, licences
+cargo xtask tidy   only the checks of the sources and of the documentation's file names
+cargo xtask tools  only the programs that the tests need: installs them as root, else says what is missing";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => test::run(),
+        ["long", parts @ ..] => long::run(parts),
+        ["tidy"] => tidy::run(),
+        ["tools"] => tools::require(tools::TEST),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command in the project's root, and fails if it does.
+fn step(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+    println!("\n$ {program} {}", arguments.join(" "));
+    let status = Command::new(program).args(arguments).envs(variables.iter().copied()).current_dir(root()).status()?;
+    if !status.success() {
+        bail!("{program} {} failed: {status}", arguments.join(" "));
+    }
+    Ok(())
+}
+
+/// The project's root.
+fn root() -> std::path::PathBuf {
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}

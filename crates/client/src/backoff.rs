@@ -44,7 +44,10 @@ mod tests {
 
     /// The longest wait that the next attempt can have.
     fn bound(backoff: &Backoff) -> u64 {
-        (0..=LONGEST_MS).rev().find(|chance| backoff.clone().next(*chance) == Duration::from_millis(*chance)).unwrap_or(0)
+        (0..=LONGEST_MS)
+            .rev()
+            .find(|chance| backoff.clone().next(*chance) == Duration::from_millis(*chance))
+            .unwrap_or(0)
     }
 
     #[test]

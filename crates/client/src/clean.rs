@@ -12,7 +12,9 @@ pub fn line(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| !is_break(c) && !is_hidden(c)) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().filter_map(|c| if is_break(c) { Some(' ') } else { (!is_hidden(c)).then_some(c) }).collect())
+    Cow::Owned(
+        text.chars().filter_map(|c| if is_break(c) { Some(' ') } else { (!is_hidden(c)).then_some(c) }).collect(),
+    )
 }
 
 /// The lines of a text, each clean.

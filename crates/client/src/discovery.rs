@@ -92,7 +92,9 @@ impl Server {
     /// Whether one of its listeners has this port. A server has one certificate for all of its listeners, so the
     /// address before the port does not matter to the one question this answers.
     fn listens_on(&self, port: u16) -> bool {
-        self.listeners.iter().any(|listener| listener.rsplit(':').next().and_then(|port| port.parse().ok()) == Some(port))
+        self.listeners
+            .iter()
+            .any(|listener| listener.rsplit(':').next().and_then(|port| port.parse().ok()) == Some(port))
     }
 }
 
@@ -110,11 +112,16 @@ fn servers_in(directory: &Path) -> Result<Vec<(SystemTime, Server)>, NotFound> {
         Ok(_) => {}
     }
     let entries = fs::read_dir(directory).map_err(unreadable)?.take(FILES_MAX).flatten();
-    Ok(entries.filter(|entry| is_server_file(&entry.file_name().to_string_lossy())).filter_map(|entry| read(&entry.path())).collect())
+    Ok(entries
+        .filter(|entry| is_server_file(&entry.file_name().to_string_lossy()))
+        .filter_map(|entry| read(&entry.path()))
+        .collect())
 }
 
 fn is_server_file(name: &str) -> bool {
-    name.strip_prefix("server-").and_then(|rest| rest.strip_suffix(".json")).is_some_and(|pid| pid.parse::<u32>().is_ok())
+    name.strip_prefix("server-")
+        .and_then(|rest| rest.strip_suffix(".json"))
+        .is_some_and(|pid| pid.parse::<u32>().is_ok())
 }
 
 /// A file that is damaged, half written by a foreign hand, or left by a dead server counts as none.
@@ -172,7 +179,8 @@ mod tests {
 
     fn write(directory: &Path, name: &str, pid: u32, port: u16, age: Duration) {
         let path = directory.join(name);
-        let text = format!(r#"{{"pid":{pid},"listeners":["127.0.0.1:{port}"],"tls":false,"url":"tcp://127.0.0.1:{port}"}}"#);
+        let text =
+            format!(r#"{{"pid":{pid},"listeners":["127.0.0.1:{port}"],"tls":false,"url":"tcp://127.0.0.1:{port}"}}"#);
         fs::write(&path, text).expect("a file");
         let file = File::options().write(true).open(&path).expect("the file");
         file.set_modified(SystemTime::now() - age).expect("its time");

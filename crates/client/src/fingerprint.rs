@@ -59,7 +59,8 @@ mod tests {
     fn every_printed_form_is_read() {
         let expected = Fingerprint::of(b"");
         assert_eq!(expected.to_string(), EMPTY);
-        let colons: Vec<_> = EMPTY.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
+        let colons: Vec<_> =
+            EMPTY.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
         for text in [EMPTY.to_owned(), colons.join(":"), format!("SHA256:{EMPTY}"), format!(" {EMPTY}\n")] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }

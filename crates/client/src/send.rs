@@ -80,7 +80,10 @@ fn text(given: Option<String>, input: impl Read) -> Result<String, String> {
         Some(text) => text,
         None => {
             let mut bytes = Vec::new();
-            input.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("standard input: {error}"))?;
+            input
+                .take(TEXT_BYTES_MAX + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| format!("standard input: {error}"))?;
             if bytes.len() as u64 > TEXT_BYTES_MAX {
                 return Err(format!("standard input has more than {TEXT_BYTES_MAX} bytes"));
             }

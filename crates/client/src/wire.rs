@@ -370,7 +370,8 @@ mod tests {
     fn what_is_not_given_is_not_written() {
         let hello = Outgoing::Hello(Hello { nick: Some("ada"), ..Hello::default() });
         assert_eq!(hello.encode(), r#"{"type":"hello","nick":"ada"}"#);
-        let message = Outgoing::Message { r#ref: "1", room: Some("lobby"), to: None, text: "a\n\"", id: "i", action: false };
+        let message =
+            Outgoing::Message { r#ref: "1", room: Some("lobby"), to: None, text: "a\n\"", id: "i", action: false };
         assert_eq!(message.encode(), r#"{"type":"message","ref":"1","room":"lobby","text":"a\n\"","id":"i"}"#);
         assert_eq!(Outgoing::Quit.encode(), r#"{"type":"quit"}"#);
     }
@@ -388,7 +389,9 @@ mod tests {
         let event = r#"{"type":"topic","room":"lobby","seq":3,"from":{"nick":"ada"},"text":"tea"}"#;
         assert!(matches!(Incoming::parse(event), Ok(Incoming::Topic(TopicSet { seq: 3, .. }))));
         let answer = r#"{"type":"topic","ref":"1","room":"lobby","topic":"tea"}"#;
-        assert!(matches!(Incoming::parse(answer), Ok(Incoming::Reply(reference, Reply::Topic { .. })) if reference == "1"));
+        assert!(
+            matches!(Incoming::parse(answer), Ok(Incoming::Reply(reference, Reply::Topic { .. })) if reference == "1")
+        );
         let page = r#"{"type":"history","ref":"2","room":"lobby","events":[
             {"type":"message","room":"lobby","seq":1,"from":{"nick":"ada"},"text":"hi"},{"type":"later"}],"more":true}"#;
         let Ok(Incoming::Reply(_, Reply::History { events, more: true, .. })) = Incoming::parse(page) else {

@@ -72,8 +72,10 @@ async fn chat_says_what_is_typed_and_leaves_when_all_is_acknowledged() {
     let who = peer.read().await;
     assert_eq!((&who["type"], &who["room"]), (&json!("members"), &json!("lobby")));
     let members = json!([{"nick": "ada", "sessions": []}, {"nick": "bob", "sessions": []}]);
-    peer.send(&json!({"type": "members", "ref": who["ref"], "room": "lobby", "count": 2, "members": members, "more": false}))
-        .await;
+    peer.send(
+        &json!({"type": "members", "ref": who["ref"], "room": "lobby", "count": 2, "members": members, "more": false}),
+    )
+    .await;
     screen.shows("-- 2 in lobby: ada, bob").await;
 
     typed.send("last words".to_owned()).await.expect("a chat");
@@ -101,7 +103,8 @@ async fn chat_tells_what_was_refused_and_comes_back_after_a_cut() {
     assert!(screen.text().contains("-- not connected: the server closed the connection; trying again in"));
     typed.send("too much".to_owned()).await.expect("a chat");
     let request = peer.read().await;
-    peer.send(&json!({"type": "error", "ref": request["ref"], "code": "storage_full", "message": "the disk is full"})).await;
+    peer.send(&json!({"type": "error", "ref": request["ref"], "code": "storage_full", "message": "the disk is full"}))
+        .await;
     screen.shows("-- not sent: the disk is full").await;
     typed.send("/quit".to_owned()).await.expect("a chat");
     assert_eq!(peer.read().await, json!({"type": "quit"}));

@@ -13,13 +13,17 @@ async fn a_message_is_acknowledged_and_events_arrive() {
     let (handle, mut events) = Client::connect(server.options("tcp"));
     let (mut peer, hello) = server.welcome(10).await;
     assert_eq!(hello, json!({"type": "hello", "nick": "ada"}));
-    assert!(matches!(event(&mut events).await, Event::Connected(connected) if connected.nick == "ada" && !connected.again));
+    assert!(
+        matches!(event(&mut events).await, Event::Connected(connected) if connected.nick == "ada" && !connected.again)
+    );
     let id = handle.say(Target::Current, "hi".to_owned(), false).await.expect("a client");
     let request = peer.read().await;
     assert_eq!((&request["room"], &request["text"], &request["id"]), (&json!("lobby"), &json!("hi"), &json!(id)));
     peer.send(&ack(&request, 11)).await;
     peer.send(&message(12, "bob", "hello")).await;
-    assert!(matches!(event(&mut events).await, Event::Delivered { id: delivered, seq: Some(11), .. } if delivered == id));
+    assert!(
+        matches!(event(&mut events).await, Event::Delivered { id: delivered, seq: Some(11), .. } if delivered == id)
+    );
     assert!(matches!(event(&mut events).await, Event::Message(message) if message.text == "hello"));
     handle.leave();
     assert_eq!(peer.read().await, json!({"type": "quit"}));
@@ -56,7 +60,9 @@ async fn after_a_cut_the_session_is_resumed_without_hole_or_duplicate() {
     peer.send(&message(13, "bob", "two")).await;
     peer.send(&message(14, "bob", "three")).await;
     assert!(matches!(event(&mut events).await, Event::Connected(connected) if connected.again && connected.resumed));
-    assert!(matches!(event(&mut events).await, Event::Delivered { id: delivered, duplicate: true, .. } if delivered == id));
+    assert!(
+        matches!(event(&mut events).await, Event::Delivered { id: delivered, duplicate: true, .. } if delivered == id)
+    );
     for text in ["two", "three"] {
         assert!(matches!(event(&mut events).await, Event::Message(message) if message.text == text));
     }

@@ -141,7 +141,8 @@ async fn datagrams_carry_messages_and_a_lost_one_is_sent_again_under_its_id() {
     let (handle, mut events) = Client::connect(options(&url));
     let mut buffer = vec![0; 65_536];
     let mut read = async || {
-        let (bytes, from) = timeout(PATIENCE, socket.recv_from(&mut buffer)).await.expect("in time").expect("a datagram");
+        let (bytes, from) =
+            timeout(PATIENCE, socket.recv_from(&mut buffer)).await.expect("in time").expect("a datagram");
         (bytes, from, serde_json::from_slice::<Value>(&buffer[..bytes]).expect("JSON"))
     };
     let (bytes, client, hello) = read().await;

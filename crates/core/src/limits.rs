@@ -33,7 +33,8 @@ pub const TYPING_INTERVAL_MS: u64 = 1_000;
 /// The count of a large room's members is told at most once in this time, in milliseconds.
 pub const PRESENCE_INTERVAL_MS: u64 = 1_000;
 
-/// A token is good for this long after it was issued, in milliseconds: a day, as long as de-duplication lasts.
+/// A token is good for this long after it was issued, in milliseconds: a day, as long as de-duplication lasts. While
+/// its session is alive it is good however old it is.
 pub const TOKEN_AGE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The bounds that an operator may set, as far as the core enforces them.

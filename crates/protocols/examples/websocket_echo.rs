@@ -30,10 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         thread::spawn(move || {
             // A suite cuts connections on purpose; that is no news.
             if let Err(error) = serve(stream)
-                && !matches!(
-                    error.kind(),
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-                )
+                && !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
             {
                 eprintln!("connection: {error}");
             }
@@ -79,11 +76,8 @@ fn open(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<Range<us
         }
     };
     let head = String::from_utf8_lossy(&buffer[..head_len]);
-    let headers = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name, value.as_bytes()));
+    let headers =
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.as_bytes()));
     match Upgrade::from_headers(headers) {
         Ok(Upgrade { accept, .. }) => {
             write!(

@@ -6,9 +6,7 @@ use proptest::prelude::*;
 use switchboard_protocols::framing::lines::{LineDecoder, LineTooLong};
 
 const BYTES_MAX: usize = 5;
-const TOO_LONG: LineTooLong = LineTooLong {
-    bytes_max: BYTES_MAX,
-};
+const TOO_LONG: LineTooLong = LineTooLong { bytes_max: BYTES_MAX };
 
 /// The lines of `pieces`, what is left in the decoder, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,11 +34,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
         }
         assert_eq!(piece, b"", "all input is used");
     }
-    Outcome {
-        partial: decoder.take_partial(),
-        lines,
-        result,
-    }
+    Outcome { partial: decoder.take_partial(), lines, result }
 }
 
 #[test]
@@ -65,18 +59,11 @@ fn streams_become_lines() {
         (b"12345\rx", &[], b"", Err(TOO_LONG)),
         (b"12345\r\r\n", &[], b"", Err(TOO_LONG)),
     ] {
-        let expected = Outcome {
-            lines: lines.iter().map(|line| line.to_vec()).collect(),
-            partial: partial.to_vec(),
-            result,
-        };
+        let expected =
+            Outcome { lines: lines.iter().map(|line| line.to_vec()).collect(), partial: partial.to_vec(), result };
         let stream_text = String::from_utf8_lossy(stream);
         assert_eq!(decode([stream]), expected, "{stream_text:?}");
-        assert_eq!(
-            decode(stream.chunks(1)),
-            expected,
-            "{stream_text:?} byte by byte"
-        );
+        assert_eq!(decode(stream.chunks(1)), expected, "{stream_text:?} byte by byte");
     }
 }
 

@@ -19,7 +19,7 @@ pub enum ToEngine {
     },
     Request {
         connection: ConnectionId,
-        request: Request,
+        request: Box<Request>,
     },
     /// The connection has ended; the engine answers with [`ToShard::Forget`], after everything else.
     Disconnect {

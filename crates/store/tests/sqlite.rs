@@ -333,6 +333,19 @@ fn a_search_finds_what_is_indexed_and_the_rest_later() {
 }
 
 #[test]
+fn positions_are_remembered_when_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path()).unwrap();
+    store.commit(&batch(vec![message("lobby", 200, 1, "x")])).unwrap();
+    store.commit(&trim("lobby", 2)).unwrap();
+    // The event is deleted before it was ever indexed, so that neither tells its position.
+    assert_eq!(store.index(1).unwrap(), 0);
+    assert_eq!(rows(dir.path(), "SELECT count(*) FROM events"), 0);
+    drop(store);
+    assert_eq!(open(dir.path()).unwrap().load().unwrap().next_pos, 201);
+}
+
+#[test]
 fn deletion_goes_on_while_events_keep_coming() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path()).unwrap();

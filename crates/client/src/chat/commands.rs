@@ -24,7 +24,11 @@ const HISTORY_EVENTS: u32 = 20;
 #[derive(Debug)]
 pub(super) enum Typed {
     Nothing,
-    Say { target: Target, text: String, action: bool },
+    Say {
+        target: Target,
+        text: String,
+        action: bool,
+    },
     Ask(Ask),
     Help,
     Quit,

@@ -33,9 +33,9 @@ impl View {
                 let (old, new) = (clean::line(&renamed.old), clean::line(&renamed.from.nick));
                 vec![format!("{}* {old} is now known as {new}", self.place(renamed.room.as_deref()))]
             }
-            Event::Notice(notice) => {
-                clean::lines(&notice.text).map(|line| format!("{}-- {line}", self.place(notice.room.as_deref()))).collect()
-            }
+            Event::Notice(notice) => clean::lines(&notice.text)
+                .map(|line| format!("{}-- {line}", self.place(notice.room.as_deref())))
+                .collect(),
             Event::Members(count) => vec![format!("{}-- {} here", self.place(Some(&count.room)), count.count)],
             Event::Gap(gap) => {
                 let (room, count) = (clean::line(&gap.room), (gap.to + 1).saturating_sub(gap.from));
@@ -89,7 +89,9 @@ impl View {
                 });
                 rows.chain(more.then(|| "-- ...".to_owned())).collect()
             }
-            Answer::History { room, events, .. } if events.is_empty() => vec![format!("-- {} has no history", clean::line(room))],
+            Answer::History { room, events, .. } if events.is_empty() => {
+                vec![format!("-- {} has no history", clean::line(room))]
+            }
             Answer::History { events, .. } => events.iter().flat_map(|event| self.past(event)).collect(),
             Answer::Found { events, .. } if events.is_empty() => vec!["-- nothing found".to_owned()],
             Answer::Found { events, .. } => events.iter().rev().flat_map(|event| self.past(event)).collect(),
@@ -99,7 +101,9 @@ impl View {
     fn past(&self, event: &Past) -> Vec<String> {
         match event {
             Past::Message(message) => self.message(message, &minute(&message.time)),
-            Past::Topic(topic) => vec![format!("{}{}{}", minute(&topic.time), self.place(Some(&topic.room)), topic_set(topic))],
+            Past::Topic(topic) => {
+                vec![format!("{}{}{}", minute(&topic.time), self.place(Some(&topic.room)), topic_set(topic))]
+            }
         }
     }
 

@@ -99,8 +99,15 @@ struct Room {
 enum Phase {
     Offline,
     /// The hello went out; `sent_at` is of the last one.
-    Greeting { since: u64, sent_at: u64, foreign_lines: u32 },
-    Online { heard_at: u64, pinged_at: Option<u64> },
+    Greeting {
+        since: u64,
+        sent_at: u64,
+        foreign_lines: u32,
+    },
+    Online {
+        heard_at: u64,
+        pinged_at: Option<u64>,
+    },
     Over,
 }
 
@@ -138,7 +145,11 @@ impl State {
         }
         self.phase = Phase::Offline;
         for message in self.queue.cut() {
-            out.push(not_sent(message.id, "connection_lost", "the connection was lost before the answer; it may have arrived"));
+            out.push(not_sent(
+                message.id,
+                "connection_lost",
+                "the connection was lost before the answer; it may have arrived",
+            ));
         }
         for request in self.requests.cut() {
             out.push(refused(request.caller, "connection_lost", "the connection was lost before the answer"));
@@ -180,7 +191,9 @@ impl State {
             return;
         }
         match self.requests.add(Request { caller: Some(id), asked }) {
-            Err(request) => out.push(refused(request.caller, "too_many_requests", "too many requests wait for the server")),
+            Err(request) => {
+                out.push(refused(request.caller, "too_many_requests", "too many requests wait for the server"));
+            }
             Ok(reference) if online => out.push(Output::Send(self.encode_ask(&reference, ask))),
             Ok(_) => {}
         }

@@ -89,7 +89,8 @@ impl State {
             }
             .encode(),
             Ask::Search { room, query, before, limit } => {
-                wire::Outgoing::Search { r#ref, room: named(room).as_deref(), query, before: *before, limit: *limit }.encode()
+                wire::Outgoing::Search { r#ref, room: named(room).as_deref(), query, before: *before, limit: *limit }
+                    .encode()
             }
             Ask::Members { room } => wire::Outgoing::Members { r#ref, room: named(room).as_deref() }.encode(),
             Ask::Rooms => wire::Outgoing::Rooms { r#ref }.encode(),

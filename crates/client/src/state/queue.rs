@@ -160,7 +160,12 @@ mod tests {
     fn queue(messages: usize) -> Queue {
         let mut queue = Queue::default();
         for number in 0..messages {
-            queue.push(Outgoing { id: number.to_string(), target: Target::Current, text: "hi".to_owned(), action: false });
+            queue.push(Outgoing {
+                id: number.to_string(),
+                target: Target::Current,
+                text: "hi".to_owned(),
+                action: false,
+            });
         }
         queue
     }
@@ -193,7 +198,12 @@ mod tests {
     #[test]
     fn a_cut_sends_all_again_but_a_private_message() {
         let mut queue = queue(2);
-        let private = Outgoing { id: "p".to_owned(), target: Target::User("bob".to_owned()), text: "hi".to_owned(), action: false };
+        let private = Outgoing {
+            id: "p".to_owned(),
+            target: Target::User("bob".to_owned()),
+            text: "hi".to_owned(),
+            action: false,
+        };
         queue.push(private.clone());
         queue.push(Outgoing { id: "q".to_owned(), ..private.clone() });
         queue.waiting[3].sent_at = None;

@@ -28,7 +28,9 @@ impl State {
         }
         match Incoming::parse(text) {
             Ok(incoming) => self.incoming(now, incoming, out),
-            Err(error) if matches!(self.phase, Phase::Greeting { .. }) => self.stop(Ending::Foreign(error.to_string()), out),
+            Err(error) if matches!(self.phase, Phase::Greeting { .. }) => {
+                self.stop(Ending::Foreign(error.to_string()), out);
+            }
             Err(error) => self.reconnect(&error.to_string(), out),
         }
     }
@@ -146,7 +148,9 @@ impl State {
                 self.phase = Phase::Greeting { since: now, sent_at: now, foreign_lines: 0 };
                 self.hello(None, out);
             }
-            "rate_limited" | "shutting_down" | "storage_full" | "storage_error" => self.reconnect(&refusal.message, out),
+            "rate_limited" | "shutting_down" | "storage_full" | "storage_error" => {
+                self.reconnect(&refusal.message, out);
+            }
             _ => self.stop(Ending::Refused { code: refusal.code, message: refusal.message }, out),
         }
     }
@@ -277,7 +281,8 @@ impl State {
     }
 
     fn message(&mut self, message: Message, out: &mut Vec<Output>) {
-        let ours = message.id.as_deref().filter(|id| self.queue.contains(id) && self.is_ours(&message)).map(str::to_owned);
+        let ours =
+            message.id.as_deref().filter(|id| self.queue.contains(id) && self.is_ours(&message)).map(str::to_owned);
         if let Some(id) = ours {
             // Stored before a cut that its acknowledgement did not survive; now it came back with the missed events.
             if let (Some(room), Some(seq)) = (&message.room, message.seq) {

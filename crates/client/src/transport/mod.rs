@@ -81,7 +81,9 @@ pub enum ConnectError {
     #[error("there is no address for this name")]
     NoAddress,
     /// The certificate is not to be trusted; connecting again changes nothing about it.
-    #[error("its certificate is not trusted ({why}); its SHA-256 is {fingerprint}: if that is the right one, give it as --fingerprint")]
+    #[error(
+        "its certificate is not trusted ({why}); its SHA-256 is {fingerprint}: if that is the right one, give it as --fingerprint"
+    )]
     Untrusted { fingerprint: Fingerprint, why: String },
     #[error("TLS: {0}")]
     Tls(String),

@@ -18,7 +18,8 @@ pub(super) async fn handshake(
     times: Times,
 ) -> Result<(TlsStream<TcpStream>, Times), ConnectError> {
     let start = Instant::now();
-    let name = ServerName::try_from(place.address.host.clone()).map_err(|error| ConnectError::Tls(error.to_string()))?;
+    let name =
+        ServerName::try_from(place.address.host.clone()).map_err(|error| ConnectError::Tls(error.to_string()))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let trust = Arc::new(Trust::new(place.pin, place.known, &provider));
     let mut config = ClientConfig::builder_with_provider(provider)

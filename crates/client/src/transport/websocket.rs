@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// The library's own default of 128 KiB for each connection is more than a chat has use for.
@@ -19,7 +19,12 @@ const BUFFER_BYTES: usize = 8 * 1024;
 /// How long a server that said that it closes may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-pub(super) async fn start<S>(address: &Address, stream: S, peer: SocketAddr, times: Times) -> Result<Duplex, ConnectError>
+pub(super) async fn start<S>(
+    address: &Address,
+    stream: S,
+    peer: SocketAddr,
+    times: Times,
+) -> Result<Duplex, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -128,3 +128,14 @@ impl Session {
         self.rooms.last().copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_of_them_cost_little() {
+        assert!(size_of::<Connection>() <= 64, "{}", size_of::<Connection>());
+        assert!(size_of::<Session>() <= 128, "{}", size_of::<Session>());
+    }
+}

@@ -52,7 +52,7 @@ impl Sessions {
             self.leave(now, session, room, why, out);
         }
         if let Link::Cut(ends) = link {
-            
+            self.expiring.remove(&(ends, session));
         }
         self.sessions.remove(&session);
         self.users.remove_session(user, session);

@@ -4,7 +4,7 @@ use super::Sessions;
 use super::connection::{Link, Missed, Stage};
 use super::turn::{Ask, Turn};
 use crate::close::CloseReason;
-use crate::event::Body;
+use crate::event::{Body, Event};
 use crate::ids::{ConnectionId, RoomId, Seq, SessionId};
 use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX};
 use crate::names::RoomName;
@@ -69,7 +69,7 @@ impl Sessions {
     }
 
     /// Keeps a private message for a session that is cut off.
-    pub(super) fn keep_missed(missed: &mut Missed, event: (Arc<crate::event::Event>, bool)) {
+    pub(super) fn keep_missed(missed: &mut Missed, event: (Arc<Event>, bool)) {
         if missed.events.len() == MISSED_PRIVATE_MAX {
             missed.events.pop_front();
             missed.dropped = missed.dropped.saturating_add(1);

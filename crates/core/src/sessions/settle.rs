@@ -2,6 +2,7 @@
 
 use super::Sessions;
 use super::connection::Stage;
+use super::telling::OwnConnections;
 use crate::entry::{Applied, Outcome, Ticket};
 use crate::event::Event;
 use crate::ids::{ConnectionId, Seq, SessionId, Time};
@@ -21,6 +22,9 @@ pub(super) struct Pending {
 impl Sessions {
     /// Tells what became of an entry: the asker, if it is still there, gets its answer, and the room its event. Returns
     /// the event that the store has to keep, if there is one; nothing may leave before it is kept.
+    ///
+    /// To be called at once after [`Rooms::apply`](crate::Rooms::apply), before anything else is asked: who comes in
+    /// between would be told a number whose event is still to reach them.
     pub fn settle(&mut self, applied: Applied, out: &mut Vec<Output>) -> Option<Arc<Event>> {
         let Applied { ticket, room, outcome } = applied;
         let pending = self.pending.remove(&ticket).filter(|pending| self.still_waits(pending));
@@ -36,7 +40,7 @@ impl Sessions {
                     self.here.note_history(room);
                     match user {
                         Some(user) => self.publish_from(user, asker, room, &event, out),
-                        None => self.publish(room, Arc::clone(&event), super::telling::OwnConnections::new(), out),
+                        None => self.publish(room, Arc::clone(&event), OwnConnections::new(), out),
                     }
                 }
                 Some(event)
@@ -73,9 +77,6 @@ fn acknowledge(pending: Pending, seq: Seq, time: Time, duplicate: bool) -> Outpu
 }
 
 fn refuse(pending: Pending, code: Code) -> Output {
-    let message = match code {
-        Code::IdConflict => "this id was used for another message",
-        code => code.as_str(),
-    };
+    let message = if code == Code::IdConflict { "this id was used for another message" } else { code.as_str() };
     Output::Reply { to: pending.connection, reply: Reply::Refused(code.refuse(pending.reference, message)) }
 }

@@ -293,14 +293,11 @@ impl World {
                     }
                 }
                 Output::Attach { connection, room, name } => {
-                    if self.open.contains(&connection) {
-                        let attached = self.attached.entry(room).or_default();
-                        let newly = attached.insert(connection);
-                        assert!(newly, "{connection:?} is attached to {name} twice");
-                        let stale = self.names.insert(room, Arc::clone(&name)).is_some_and(|old| old != name);
-                        assert!(!stale || self.attached[&room].len() == 1, "a room's id is used twice at once");
-                        self.hear(connection, Heard::Attached(name));
-                    }
+                    let attached = self.attached.entry(room).or_default();
+                    assert!(attached.insert(connection), "{connection:?} is attached to {name} twice");
+                    let stale = self.names.insert(room, Arc::clone(&name)).is_some_and(|old| old != name);
+                    assert!(!stale || self.attached[&room].len() == 1, "a room's id is used twice at once");
+                    self.hear(connection, Heard::Attached(name));
                 }
                 Output::Detach { connection, room } => {
                     let was = self.attached.get_mut(&room).is_some_and(|attached| attached.remove(&connection));
@@ -337,8 +334,7 @@ impl World {
     }
 
     fn hear(&mut self, connection: ConnectionId, heard: Heard) {
-        if self.open.contains(&connection) {
-            self.heard.entry(connection).or_default().push(heard);
-        }
+        assert!(self.open.contains(&connection), "{connection:?} is gone and is told {heard}");
+        self.heard.entry(connection).or_default().push(heard);
     }
 }

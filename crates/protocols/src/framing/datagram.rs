@@ -24,10 +24,7 @@ pub enum BadDatagram {
 /// [`BadDatagram`] when it is too long or not UTF-8. A datagram stands alone, so the next one from
 /// the same address is judged anew.
 pub fn text(datagram: &[u8], bytes_max: usize) -> Result<&str, BadDatagram> {
-    let line = datagram
-        .strip_suffix(b"\r\n")
-        .or_else(|| datagram.strip_suffix(b"\n"))
-        .unwrap_or(datagram);
+    let line = datagram.strip_suffix(b"\r\n").or_else(|| datagram.strip_suffix(b"\n")).unwrap_or(datagram);
     if line.len() > bytes_max {
         return Err(BadDatagram::TooLong { bytes_max });
     }

@@ -28,12 +28,7 @@ pub struct LineDecoder {
 impl LineDecoder {
     /// A decoder for lines of up to `bytes_max` bytes, the line's end not counted.
     pub fn new(bytes_max: usize) -> Self {
-        Self {
-            partial: Vec::new(),
-            bytes_max,
-            has_seen_lf: false,
-            failed: false,
-        }
+        Self { partial: Vec::new(), bytes_max, has_seen_lf: false, failed: false }
     }
 
     /// Takes the next line from the front of `input`, without its end.
@@ -44,10 +39,7 @@ impl LineDecoder {
     /// # Errors
     /// [`LineTooLong`] as soon as the bytes of a line pass the limit, whether or not its end has
     /// come; every later call gives the same error.
-    pub fn next_line<'a>(
-        &mut self,
-        input: &mut &'a [u8],
-    ) -> Result<Option<Cow<'a, [u8]>>, LineTooLong> {
+    pub fn next_line<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, LineTooLong> {
         let lf = memchr::memchr(b'\n', input);
         let piece = &input[..lf.unwrap_or(input.len())];
         *input = &input[lf.map_or(input.len(), |at| at + 1)..];
@@ -55,9 +47,7 @@ impl LineDecoder {
 
         self.check_length(piece)?;
         if lf.is_some() && self.partial.is_empty() {
-            return Ok(Some(Cow::Borrowed(
-                piece.strip_suffix(b"\r").unwrap_or(piece),
-            )));
+            return Ok(Some(Cow::Borrowed(piece.strip_suffix(b"\r").unwrap_or(piece))));
         }
         self.keep(piece);
         if lf.is_none() {
@@ -91,21 +81,14 @@ impl LineDecoder {
         if self.failed || len > allowed {
             self.failed = true;
             self.partial = Vec::new();
-            return Err(LineTooLong {
-                bytes_max: self.bytes_max,
-            });
+            return Err(LineTooLong { bytes_max: self.bytes_max });
         }
         Ok(())
     }
 
     fn keep(&mut self, piece: &[u8]) {
         let partial = &mut self.partial;
-        partial.reserve_exact(growth(
-            partial.len(),
-            partial.capacity(),
-            piece.len(),
-            self.bytes_max + 1,
-        ));
+        partial.reserve_exact(growth(partial.len(), partial.capacity(), piece.len(), self.bytes_max + 1));
         partial.extend_from_slice(piece);
     }
 }

@@ -58,10 +58,7 @@ impl Telnet {
     pub fn strip<'a>(&mut self, input: &'a mut [u8], answers: &mut Vec<u8>) -> &'a mut [u8] {
         let start = match self.state {
             State::Data => memchr(IAC, input).unwrap_or(input.len()),
-            State::Command
-            | State::Request(_)
-            | State::Subnegotiation
-            | State::SubnegotiationCommand => 0,
+            State::Command | State::Request(_) | State::Subnegotiation | State::SubnegotiationCommand => 0,
         };
         let mut kept = start;
         for at in start..input.len() {
@@ -81,15 +78,9 @@ impl Telnet {
             (State::Command, IAC) => (State::Data, Some(IAC)),
             // A command inside a subnegotiation means that its end was lost: better to go on with
             // the command than to skip the rest of the stream.
-            (State::Command | State::SubnegotiationCommand, DO) => {
-                (State::Request(Request::Do), None)
-            }
-            (State::Command | State::SubnegotiationCommand, WILL) => {
-                (State::Request(Request::Will), None)
-            }
-            (State::Command | State::SubnegotiationCommand, DONT | WONT) => {
-                (State::Request(Request::Refusal), None)
-            }
+            (State::Command | State::SubnegotiationCommand, DO) => (State::Request(Request::Do), None),
+            (State::Command | State::SubnegotiationCommand, WILL) => (State::Request(Request::Will), None),
+            (State::Command | State::SubnegotiationCommand, DONT | WONT) => (State::Request(Request::Refusal), None),
             (State::Command | State::SubnegotiationCommand, SB) => (State::Subnegotiation, None),
             // The other commands (break, interrupt, are you there, ...) are two bytes long.
             (State::Command, _) => (State::Data, None),
@@ -152,26 +143,14 @@ mod tests {
             (&[IAC, DONT, ECHO, IAC, WONT, NAWS, b'x'], b"x", &[]),
             (&[b'a', IAC, IAC, b'b'], b"a\xFFb", &[]),
             (&[b'a', IAC, NOP, IAC, INTERRUPT, b'b'], b"ab", &[]),
-            (
-                &[IAC, SB, NAWS, 0, 80, IAC, IAC, 24, IAC, SE, b'x'],
-                b"x",
-                &[],
-            ),
-            (
-                &[IAC, SB, NAWS, 1, 2, IAC, DO, ECHO, b'x'],
-                b"x",
-                &[IAC, WONT, ECHO],
-            ),
+            (&[IAC, SB, NAWS, 0, 80, IAC, IAC, 24, IAC, SE, b'x'], b"x", &[]),
+            (&[IAC, SB, NAWS, 1, 2, IAC, DO, ECHO, b'x'], b"x", &[IAC, WONT, ECHO]),
             (&[IAC, DO, IAC, b'x'], b"x", &[IAC, WONT, IAC]),
             (&[IAC, SB, 1, 2, 3], b"", &[]),
         ] {
             let expected = (data.to_vec(), answers.to_vec());
             assert_eq!(strip(&mut [stream.to_vec()]), expected, "{stream:?}");
-            assert_eq!(
-                strip(&mut cut_to_bytes(stream)),
-                expected,
-                "{stream:?}, byte by byte"
-            );
+            assert_eq!(strip(&mut cut_to_bytes(stream)), expected, "{stream:?}, byte by byte");
         }
     }
 

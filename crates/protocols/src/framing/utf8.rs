@@ -24,10 +24,7 @@ impl Utf8Decoder {
     /// # Errors
     /// [`InvalidUtf8`] as soon as the bytes so far cannot be the beginning of any valid text; the
     /// decoder is then of no more use.
-    pub fn decode<'a>(
-        &mut self,
-        mut bytes: &'a [u8],
-    ) -> Result<(Option<char>, &'a str), InvalidUtf8> {
+    pub fn decode<'a>(&mut self, mut bytes: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {
         let mut completed = None;
         while !self.is_complete() {
             let Some((&byte, rest)) = bytes.split_first() else {
@@ -85,8 +82,8 @@ pub fn unfinished_len(bytes: &[u8]) -> usize {
         match tail[0] {
             0x80..=0xBF => continue,
             0xC0..=0xFF => {
-                let unfinished = str::from_utf8(tail)
-                    .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none());
+                let unfinished =
+                    str::from_utf8(tail).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none());
                 return if unfinished { len } else { 0 };
             }
             0x00..=0x7F => return 0,
@@ -101,9 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Decodes `pieces` one after the other into one string.
-    fn decode_all<'a>(
-        pieces: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<(String, bool), InvalidUtf8> {
+    fn decode_all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(String, bool), InvalidUtf8> {
         let mut decoder = Utf8Decoder::default();
         let mut text = String::new();
         for piece in pieces {

@@ -1,5 +1,6 @@
 //! What a line that a person typed asks for.
 
+use super::clean::is_forbidden;
 use switchboard_core::{Command, Target};
 
 /// What became of a line.
@@ -22,13 +23,13 @@ pub enum Answer {
     Usage(&'static str),
 }
 
-/// Understands one line, its end already taken off. `None`: there is nothing in it.
+/// Understands one line, its end already taken off. `None`: there is nothing in it that anybody could see.
 ///
 /// A line is a command if it is `/`, letters, and then a space or nothing, so that paths can be talked about; `//` at
 /// its beginning stands for a `/` that is no command.
 #[must_use]
 pub fn parse(line: &str) -> Option<Said> {
-    if line.trim().is_empty() {
+    if line.chars().all(|character| character.is_whitespace() || is_forbidden(character)) {
         return None;
     }
     if let Some(after_slash) = line.strip_prefix('/') {
@@ -116,6 +117,7 @@ mod tests {
             ("/etc/passwd is a file", Some(message("/etc/passwd is a file"))),
             ("/2 is a half", Some(message("/2 is a half"))),
             ("//nick is a command", Some(message("/nick is a command"))),
+            ("\u{200b}\u{1b} \u{202e}", None),
             ("///", Some(message("//"))),
             ("/help", Some(Said::Answer(Answer::Help))),
             ("/NICK  ada ", Some(Said::Command(Command::Nick { nick: "ada".into() }))),

@@ -2,21 +2,13 @@
 
 use std::borrow::Cow;
 
-use switchboard_protocols::framing::websocket::frame::Opcode::{
-    Binary, Close, Continuation, Ping, Text,
-};
+use switchboard_protocols::framing::websocket::frame::Opcode::{Binary, Close, Continuation, Ping, Text};
 use switchboard_protocols::framing::websocket::frame::{self, FrameHeader};
-use switchboard_protocols::framing::websocket::{
-    CloseCode, Decoder, EMPTY_FRAGMENTS_MAX, Message, Role, Violation,
-};
+use switchboard_protocols::framing::websocket::{CloseCode, Decoder, EMPTY_FRAGMENTS_MAX, Message, Role, Violation};
 
-use crate::support::{
-    MESSAGE_BYTES_MAX, Outcome, binary, close, decode, fails_after, feed, last, part, text,
-};
+use crate::support::{MESSAGE_BYTES_MAX, Outcome, binary, close, decode, fails_after, feed, last, part, text};
 
-const TOO_BIG: Violation = Violation::MessageTooBig {
-    bytes_max: MESSAGE_BYTES_MAX,
-};
+const TOO_BIG: Violation = Violation::MessageTooBig { bytes_max: MESSAGE_BYTES_MAX };
 
 #[test]
 fn a_message_over_the_limit_fails_at_its_header() {
@@ -29,51 +21,24 @@ fn a_message_over_the_limit_fails_at_its_header() {
     let stream = [&first[..], &second].concat();
     assert_eq!(fails_after(&stream), Some(first.len() + header_len));
 
-    let huge = FrameHeader {
-        fin: true,
-        opcode: Text,
-        mask: Some([0; 4]),
-        payload_len: i64::MAX as u64,
-    };
+    let huge = FrameHeader { fin: true, opcode: Text, mask: Some([0; 4]), payload_len: i64::MAX as u64 };
     for opcode in [Text, Binary] {
         let header = FrameHeader { opcode, ..huge }.encode();
         assert_eq!(fails_after(&header), Some(header.len()));
     }
-    let continued = [
-        part(Text, "x"),
-        FrameHeader {
-            opcode: Continuation,
-            ..huge
-        }
-        .encode()
-        .to_vec(),
-    ]
-    .concat();
-    assert_eq!(
-        decode(MESSAGE_BYTES_MAX, [&continued[..]]).end,
-        Err(TOO_BIG)
-    );
+    let continued = [part(Text, "x"), FrameHeader { opcode: Continuation, ..huge }.encode().to_vec()].concat();
+    assert_eq!(decode(MESSAGE_BYTES_MAX, [&continued[..]]).end, Err(TOO_BIG));
 }
 
 #[test]
 fn the_limit_counts_the_message_and_not_what_stands_between() {
     let half = [7; MESSAGE_BYTES_MAX / 2];
-    let stream = [
-        part(Binary, half),
-        last(Ping, [0; 125]),
-        last(Continuation, half),
-        last(Binary, [7; MESSAGE_BYTES_MAX]),
-    ]
-    .concat();
+    let stream =
+        [part(Binary, half), last(Ping, [0; 125]), last(Continuation, half), last(Binary, [7; MESSAGE_BYTES_MAX])]
+            .concat();
     let outcome = decode(MESSAGE_BYTES_MAX, stream.chunks(100));
     assert_eq!(outcome.end, Ok(()));
-    assert_eq!(
-        outcome.messages[1..],
-        [
-            binary(&[7; MESSAGE_BYTES_MAX]),
-            binary(&[7; MESSAGE_BYTES_MAX])
-        ]
-    );
+    assert_eq!(outcome.messages[1..], [binary(&[7; MESSAGE_BYTES_MAX]), binary(&[7; MESSAGE_BYTES_MAX])]);
 }
 
 #[test]
@@ -81,22 +46,12 @@ fn a_character_at_the_limit_counts_in_bytes() {
     for (limit, fits) in [(6, true), (5, false)] {
         for stream in [
             last(Text, "€€"),
-            [
-                part(Text, "€\u{20AC}".as_bytes().split_at(4).0),
-                last(Continuation, b"\x82\xAC"),
-            ]
-            .concat(),
+            [part(Text, "€\u{20AC}".as_bytes().split_at(4).0), last(Continuation, b"\x82\xAC")].concat(),
         ] {
             let expected = if fits {
-                Outcome {
-                    messages: vec![text("€€")],
-                    end: Ok(()),
-                }
+                Outcome { messages: vec![text("€€")], end: Ok(()) }
             } else {
-                Outcome {
-                    messages: vec![],
-                    end: Err(Violation::MessageTooBig { bytes_max: limit }),
-                }
+                Outcome { messages: vec![], end: Err(Violation::MessageTooBig { bytes_max: limit }) }
             };
             assert_eq!(decode(limit, stream.chunks(1)), expected);
         }
@@ -113,38 +68,21 @@ fn empty_fragments_are_counted_for_each_message() {
     assert_eq!(outcome.messages, [text(""), text("")]);
 
     let bad = [part(Text, ""), empty.repeat(count + 1)].concat();
-    assert_eq!(
-        decode(MESSAGE_BYTES_MAX, [&bad[..]]).end,
-        Err(Violation::TooManyEmptyFragments)
-    );
+    assert_eq!(decode(MESSAGE_BYTES_MAX, [&bad[..]]).end, Err(Violation::TooManyEmptyFragments));
 }
 
 #[test]
 fn what_lies_in_the_input_is_not_copied_and_what_comes_after_it_stays() {
     let mut decoder = Decoder::new(Role::Server, MESSAGE_BYTES_MAX);
-    let mut stream = [
-        last(Text, "text"),
-        last(Binary, "binary"),
-        last(Ping, "ping"),
-    ]
-    .concat();
+    let mut stream = [last(Text, "text"), last(Binary, "binary"), last(Ping, "ping")].concat();
     let mut input = &mut stream[..];
     let message = decoder.next_message(&mut input);
-    assert!(matches!(
-        message,
-        Ok(Some(Message::Text(Cow::Borrowed("text"))))
-    ));
+    assert!(matches!(message, Ok(Some(Message::Text(Cow::Borrowed("text"))))));
     assert_eq!(input.len(), 12 + 10);
     let message = decoder.next_message(&mut input);
-    assert!(matches!(
-        message,
-        Ok(Some(Message::Binary(Cow::Borrowed(b"binary"))))
-    ));
+    assert!(matches!(message, Ok(Some(Message::Binary(Cow::Borrowed(b"binary"))))));
     let message = decoder.next_message(&mut input);
-    assert!(matches!(
-        message,
-        Ok(Some(Message::Ping(Cow::Borrowed(b"ping"))))
-    ));
+    assert!(matches!(message, Ok(Some(Message::Ping(Cow::Borrowed(b"ping"))))));
     assert!(input.is_empty());
 }
 
@@ -166,11 +104,7 @@ fn a_message_in_pieces_takes_no_more_memory_than_the_limit() {
                     other => assert_eq!(other, Ok(None)),
                 }
             }
-            assert_eq!(
-                capacity,
-                Some(MESSAGE_BYTES_MAX),
-                "{opcode:?} in {piece_len}s"
-            );
+            assert_eq!(capacity, Some(MESSAGE_BYTES_MAX), "{opcode:?} in {piece_len}s");
         }
     }
 }
@@ -184,21 +118,13 @@ fn a_decoder_is_small() {
 fn a_client_takes_unmasked_frames_only() {
     let mut decoder = Decoder::new(Role::Client, MESSAGE_BYTES_MAX);
     let mut messages = Vec::new();
-    let stream = [
-        frame::text("é"),
-        frame::ping(b"p"),
-        frame::binary(&[1; 300]),
-    ]
-    .concat();
+    let stream = [frame::text("é"), frame::ping(b"p"), frame::binary(&[1; 300])].concat();
     for byte in stream.chunks(1) {
         assert_eq!(feed(&mut decoder, byte, &mut messages), Ok(()));
     }
     assert_eq!(messages.len(), 3);
     assert_eq!(messages[2], binary(&[1; 300]));
-    assert_eq!(
-        feed(&mut decoder, &last(Text, "x"), &mut messages),
-        Err(Violation::Masked)
-    );
+    assert_eq!(feed(&mut decoder, &last(Text, "x"), &mut messages), Err(Violation::Masked));
 }
 
 #[test]
@@ -208,36 +134,16 @@ fn a_violation_fits_the_close_frame_that_tells_it() {
         (V::ReservedBits, 1002, "reserved bits set"),
         (V::ReservedOpcode, 1002, "reserved opcode"),
         (V::ControlFragmented, 1002, "fragmented control frame"),
-        (
-            V::ControlTooLong,
-            1002,
-            "control frame longer than 125 bytes",
-        ),
+        (V::ControlTooLong, 1002, "control frame longer than 125 bytes"),
         (V::LengthNotMinimal, 1002, "payload length not minimal"),
         (V::NotMasked, 1002, "client frame not masked"),
         (V::Masked, 1002, "server frame masked"),
-        (
-            V::ContinuationUnexpected,
-            1002,
-            "continuation of no message",
-        ),
-        (
-            V::ContinuationMissing,
-            1002,
-            "message inside a fragmented message",
-        ),
+        (V::ContinuationUnexpected, 1002, "continuation of no message"),
+        (V::ContinuationMissing, 1002, "message inside a fragmented message"),
         (V::CloseCodeCut, 1002, "close code cut short"),
-        (
-            V::CloseCodeInvalid { code: 1005 },
-            1002,
-            "invalid close code 1005",
-        ),
+        (V::CloseCodeInvalid { code: 1005 }, 1002, "invalid close code 1005"),
         (V::InvalidUtf8, 1007, "invalid UTF-8"),
-        (
-            V::MessageTooBig { bytes_max: 4096 },
-            1009,
-            "message larger than 4096 bytes",
-        ),
+        (V::MessageTooBig { bytes_max: 4096 }, 1009, "message larger than 4096 bytes"),
         (V::TooManyEmptyFragments, 1008, "too many empty fragments"),
     ] {
         assert_eq!(violation.close_code().get(), code);

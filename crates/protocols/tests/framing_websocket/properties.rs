@@ -28,11 +28,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 /// Streams of frames, most of them good in themselves but in any order, some of them damaged.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let frame = (any::<bool>(), opcode(), payload()).prop_map(|(fin, opcode, payload)| {
-        if fin || opcode.is_control() {
-            last(opcode, payload)
-        } else {
-            part(opcode, payload)
-        }
+        if fin || opcode.is_control() { last(opcode, payload) } else { part(opcode, payload) }
     });
     let damage = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
     (prop::collection::vec(frame, 0..8), damage).prop_map(|(frames, damage)| {

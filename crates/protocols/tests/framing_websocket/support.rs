@@ -2,9 +2,7 @@
 
 use bytes::BytesMut;
 use switchboard_protocols::framing::websocket::frame::Opcode;
-use switchboard_protocols::framing::websocket::{
-    Close, CloseCode, Decoder, Message, Role, Violation, client,
-};
+use switchboard_protocols::framing::websocket::{Close, CloseCode, Decoder, Message, Role, Violation, client};
 
 /// The limit of the decoders under test, unless a test is about another.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1000;
@@ -40,34 +38,21 @@ pub(crate) struct Outcome {
 }
 
 /// Decodes a stream that arrives in pieces.
-pub(crate) fn decode<'a>(
-    message_bytes_max: usize,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Outcome {
+pub(crate) fn decode<'a>(message_bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut decoder = Decoder::new(Role::Server, message_bytes_max);
     let mut messages = Vec::new();
     for piece in pieces {
         if let Err(violation) = feed(&mut decoder, piece, &mut messages) {
             let again = feed(&mut decoder, b"\x81\x80abcd", &mut Vec::new());
             assert_eq!(again, Err(violation), "a violation is for good");
-            return Outcome {
-                messages,
-                end: Err(violation),
-            };
+            return Outcome { messages, end: Err(violation) };
         }
     }
-    Outcome {
-        messages,
-        end: Ok(()),
-    }
+    Outcome { messages, end: Ok(()) }
 }
 
 /// Gives `piece` to the decoder and collects the messages it completes.
-pub(crate) fn feed(
-    decoder: &mut Decoder,
-    piece: &[u8],
-    messages: &mut Vec<Message<'static>>,
-) -> Result<(), Violation> {
+pub(crate) fn feed(decoder: &mut Decoder, piece: &[u8], messages: &mut Vec<Message<'static>>) -> Result<(), Violation> {
     let mut piece = piece.to_vec();
     let mut input = &mut piece[..];
     while let Some(message) = decoder.next_message(&mut input)? {
@@ -80,9 +65,7 @@ pub(crate) fn feed(
 /// The number of bytes after which the decoder fails when it gets them one by one.
 pub(crate) fn fails_after(stream: &[u8]) -> Option<usize> {
     let mut decoder = Decoder::new(Role::Server, MESSAGE_BYTES_MAX);
-    (0..stream.len())
-        .find(|at| feed(&mut decoder, &stream[*at..=*at], &mut Vec::new()).is_err())
-        .map(|at| at + 1)
+    (0..stream.len()).find(|at| feed(&mut decoder, &stream[*at..=*at], &mut Vec::new()).is_err()).map(|at| at + 1)
 }
 
 pub(crate) fn text(text: &str) -> Message<'static> {

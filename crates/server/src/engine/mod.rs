@@ -94,7 +94,7 @@ impl<Q: Sequencer> Engine<Q> {
                 }
             }
             ToEngine::Request { connection, request } => {
-                let entry = self.sessions.admit(now, connection, request, &self.rooms, &mut self.outputs);
+                let entry = self.sessions.admit(now, connection, *request, &self.rooms, &mut self.outputs);
                 if let Some(entry) = entry {
                     self.sequencer.submit(entry);
                     self.run_sequence();

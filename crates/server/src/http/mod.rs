@@ -70,7 +70,8 @@ pub(crate) async fn serve(
             conversation: conversation::websocket(&arrivals.conversations, language, local.tick()),
             via: Via::WebSocket,
             address: Some(peer),
-            observe: false,
+            // Whoever chose text is greeted, like every line client; the others speak first.
+            observe: language == Some(Choice::Text),
             idle_ms: arrivals.idle_ms,
         };
         local.open(socket, permit, opening, &mut left);

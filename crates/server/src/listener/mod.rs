@@ -52,6 +52,14 @@ pub struct Arrivals {
     pub proxy_protocol: bool,
 }
 
+/// A connection whose first bytes decide.
+struct Arrival {
+    socket: Socket,
+    route: Route,
+    permit: Permit,
+    pin: Pin,
+}
+
 /// Where a connection comes from and where it arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
@@ -115,9 +123,9 @@ impl Arrivals {
                 } else {
                     self.listen(&socket, &mut first, pin, SILENCE_IN_TLS).await?
                 };
-                self.enter(local, socket, route, permit, pin, said, first).await
+                self.enter(local, Arrival { socket, route, permit, pin }, said, first).await
             }
-            said => self.enter(local, socket, route, permit, pin, said, first).await,
+            said => self.enter(local, Arrival { socket, route, permit, pin }, said, first).await,
         }
     }
 
@@ -135,16 +143,8 @@ impl Arrivals {
         }
     }
 
-    async fn enter(
-        &self,
-        local: &Rc<Local>,
-        socket: Socket,
-        route: Route,
-        mut permit: Permit,
-        pin: Pin,
-        said: Said,
-        mut first: First,
-    ) -> io::Result<()> {
+    async fn enter(&self, local: &Rc<Local>, arrival: Arrival, said: Said, mut first: First) -> io::Result<()> {
+        let Arrival { socket, route, mut permit, pin } = arrival;
         let needs_tls = self.tls.is_some() && !socket.is_tls() && !route.peer.ip().to_canonical().is_loopback();
         let language = match said {
             Said::Http => {

@@ -6,7 +6,7 @@ use super::{Shard, Want, mark_dirty};
 use crate::message::{Published, Read, ToShard};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use switchboard_core::{CloseReason, Code, ConnectionId, Output, Reply, RoomId};
+use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq, Time};
 use switchboard_protocols::{Frame, Tick, encode};
 use switchboard_store::{Page, StoreError};
 
@@ -49,7 +49,7 @@ impl Shard {
                 }
                 continue;
             }
-            if let Err(reason) = admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame) {
+            if let Err(reason) = admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame.clone()) {
                 self.closing.push((slot, reason));
                 continue;
             }
@@ -85,7 +85,10 @@ impl Shard {
                 }
             }
             Output::Attach { connection, room, name } => {
-                if let Some(slot) = self.slot(connection) {
+                // A connection that ended meanwhile has left its rooms for good: its slot may soon be another's.
+                if let Some(slot) = self.slot(connection)
+                    && matches!(self.connections[slot as usize].phase, Phase::Open | Phase::Finishing)
+                {
                     let places = &mut self.connections[slot as usize].rooms;
                     self.directory.attach(slot, places, room, name);
                 }
@@ -139,7 +142,7 @@ impl Shard {
             return;
         }
         self.unwritten_bytes += frame.len();
-        match admit_frame(&self.settings, &mut self.waiting_bytes, connection, &frame) {
+        match admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame) {
             Ok(()) => mark_dirty(&mut self.dirty, connection, slot),
             Err(reason) => self.closing.push((slot, reason)),
         }
@@ -170,7 +173,7 @@ impl Shard {
     fn page(&mut self, now: Tick, slot: u32, read: Read, result: Result<Page, Arc<StoreError>>) {
         self.read_done(now, slot);
         match (read, result) {
-            (Read::Replay { .. }, Ok(page)) => self.replay(slot, &page),
+            (Read::Replay { room, after, through: _ }, Ok(page)) => self.replay(slot, &room, after, &page),
             (Read::Replay { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
             (Read::History(query), Ok(page)) => {
                 let Page { events, more } = page;
@@ -186,14 +189,24 @@ impl Shard {
         }
     }
 
-    /// Gives a resuming connection a page of what it missed.
-    fn replay(&mut self, slot: u32, page: &Page) {
+    /// Gives a resuming connection a page of what it missed; what is not stored any more is told as a gap.
+    fn replay(&mut self, slot: u32, room: &Arc<str>, after: Seq, page: &Page) {
         let connection = &mut self.connections[slot as usize];
         let Some(through) = connection.gate.as_ref().and_then(|gate| gate.through()) else { return };
         let dialect = connection.dialect;
         let mut last = None;
-        for event in &page.events {
-            let Some(seq) = event.seq().filter(|seq| *seq <= through) else { break };
+        let missed = page.events.iter().filter_map(|event| Some((event.seq()?, event)));
+        let missed: Vec<_> = missed.take_while(|(seq, _)| *seq <= through).collect();
+        let first = missed.first().map_or(through + 1, |(seq, _)| *seq);
+        if first > after + 1 {
+            let body = Body::Gap { first: after + 1, last: first - 1 };
+            let (pos, time) = page.events.first().map_or((0, Time(0)), |event| (event.pos, event.time));
+            let gap = Event { pos, time, room: Some(room.clone()), body };
+            if let Some(frame) = encode(&gap, dialect, false) {
+                self.push(slot, frame);
+            }
+        }
+        for (seq, event) in missed {
             last = Some(seq);
             if let Some(frame) = encode(event, dialect, false) {
                 self.tally.deliveries += 1;
@@ -232,7 +245,7 @@ fn admit_frame(
     settings: &super::Settings,
     waiting_bytes: &mut usize,
     connection: &mut Connection,
-    frame: &Frame,
+    frame: Frame,
 ) -> Result<(), CloseReason> {
     let waiting = connection.outbox.bytes();
     if waiting > 0 {
@@ -244,7 +257,7 @@ fn admit_frame(
         }
     }
     *waiting_bytes += frame.len();
-    connection.outbox.push(frame.clone());
+    connection.outbox.push(frame);
     Ok(())
 }
 

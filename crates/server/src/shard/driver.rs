@@ -185,14 +185,6 @@ impl Local {
     pub(crate) fn open(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening, first: &mut [u8]) {
         let now = self.tick();
         let socket = Rc::new(socket);
-        let (via, protocol) = (opening.via, opening.conversation.dialect().protocol());
-        tracing::info!(
-            address = opening.address.map(tracing::field::display),
-            via = via.as_str(),
-            protocol,
-            "connection opened"
-        );
-        self.environment.metrics.opened(via, protocol);
         let slot = self.shard.borrow_mut().open(now, opening);
         self.table.borrow_mut().insert(slot, Endpoint::Stream(socket.clone(), permit));
         if !first.is_empty() {
@@ -356,6 +348,9 @@ impl Local {
         }
         if tally.overflows > 0 {
             metrics.overflows.inc_by(tally.overflows);
+        }
+        for (via, protocol) in shard.opened.drain(..) {
+            metrics.opened(via, protocol);
         }
         for reason in shard.closed.drain(..) {
             metrics.closed(reason);

@@ -170,8 +170,6 @@ impl Datagrams {
             observe: false,
             idle_ms: arrivals.udp_idle_ms,
         };
-        tracing::info!(address = from.map(tracing::field::display), via = "udp", "connection opened");
-        local.environment.metrics.opened(Via::Udp, opening.conversation.dialect().protocol());
         let now = local.tick();
         let slot = local.with(|shard| shard.open(now, opening));
         self.slots.borrow_mut().insert(remote.clone(), slot);

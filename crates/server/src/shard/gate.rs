@@ -79,6 +79,12 @@ impl Gate {
         self.missed.is_empty() && !self.reading
     }
 
+    /// How many frames are held back, and their bytes.
+    #[must_use]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.held.len(), self.held_bytes)
+    }
+
     /// What was held back, in order.
     pub(super) fn drain(self) -> impl Iterator<Item = Frame> {
         self.held.into_iter()

@@ -30,6 +30,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// How many rooms there are.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
     /// The slots that hear `room`.
     #[must_use]
     pub(super) fn slots(&self, room: RoomId) -> &[u32] {

@@ -10,14 +10,18 @@ pub mod driver;
 mod ending;
 pub(crate) mod endpoint;
 mod gate;
+mod load;
 mod members;
 mod outbox;
 mod population;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod wheel;
 
 use crate::message::{Read, ToEngine};
 use connection::{Connection, Phase};
+pub use load::Load;
 use members::Directory;
 pub use outbox::SLICES_MAX;
 pub use population::Population;
@@ -108,6 +112,8 @@ pub struct Shard {
     acts: Vec<Act>,
     due: Vec<u32>,
     closing: Vec<(u32, CloseReason)>,
+    /// What connections turned out to be since the driver last took this, for the metrics.
+    pub opened: Vec<(Via, &'static str)>,
     /// Why connections ended since the driver last took this, for the metrics.
     pub closed: Vec<CloseReason>,
     /// Counters for the metrics; the driver takes them.
@@ -137,6 +143,7 @@ impl Shard {
             acts: Vec::new(),
             due: Vec::new(),
             closing: Vec::new(),
+            opened: Vec::new(),
             closed: Vec::new(),
             tally: Tally::default(),
             population: Population::default(),

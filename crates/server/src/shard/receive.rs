@@ -74,7 +74,8 @@ impl Shard {
                     self.introduce(slot, false);
                     let connection = &mut self.connections[slot as usize];
                     connection.parked += 1;
-                    self.to_engine.push_back(ToEngine::Request { connection: connection.id, request });
+                    self.to_engine
+                        .push_back(ToEngine::Request { connection: connection.id, request: Box::new(request) });
                 }
                 Act::Send(frame) => self.push(slot, frame),
                 Act::BecomeJson(bytes) => json = Some(bytes),
@@ -102,13 +103,22 @@ impl Shard {
         self.receive(now, slot, bytes);
     }
 
-    /// Tells the engine of a connection before the first that it has to say of it.
+    /// Tells the engine of a connection before the first that it has to say of it: its protocol is known then.
     pub(super) fn introduce(&mut self, slot: u32, observe: bool) {
         let connection = &mut self.connections[slot as usize];
         if !connection.known {
             connection.known = true;
             connection.parked += 1;
             let peer = connection.peer();
+            let protocol = connection.dialect.protocol();
+            tracing::info!(
+                connection = connection.id.0,
+                address = connection.address.map(tracing::field::display),
+                via = connection.via.as_str(),
+                protocol,
+                "connection opened"
+            );
+            self.opened.push((connection.via, protocol));
             self.to_engine.push_back(ToEngine::Connect { connection: connection.id, peer, observe });
         }
     }

@@ -19,6 +19,8 @@ const COARSE: usize = 256;
 pub(super) struct Wheel {
     fine: Vec<Vec<(u32, u64)>>,
     coarse: Vec<Vec<(u32, u64)>>,
+    /// A bit for each fine bucket that is not empty, so that the next one is found without a look at each.
+    filled: [u64; FINE / 64],
     /// The step that was last passed.
     at: u64,
     armed: usize,
@@ -28,7 +30,13 @@ impl Wheel {
     /// A wheel that stands at `now`.
     #[must_use]
     pub(super) fn new(now: Tick) -> Self {
-        Self { fine: vec![Vec::new(); FINE], coarse: vec![Vec::new(); COARSE], at: now / STEP_MS, armed: 0 }
+        Self {
+            fine: vec![Vec::new(); FINE],
+            coarse: vec![Vec::new(); COARSE],
+            filled: [0; FINE / 64],
+            at: now / STEP_MS,
+            armed: 0,
+        }
     }
 
     /// Sets an alarm for `slot`. It goes off once, up to 10 ms late, whatever becomes of the slot meanwhile.
@@ -41,7 +49,9 @@ impl Wheel {
     fn place(&mut self, slot: u32, due: u64) {
         let ahead = due - self.at;
         if ahead < FINE as u64 {
-            self.fine[(due % FINE as u64) as usize].push((slot, due));
+            let bucket = (due % FINE as u64) as usize;
+            self.fine[bucket].push((slot, due));
+            self.filled[bucket / 64] |= 1 << (bucket % 64);
         } else {
             let turn = due / FINE as u64;
             let farthest = self.at / FINE as u64 + COARSE as u64 - 1;
@@ -56,8 +66,20 @@ impl Wheel {
             return None;
         }
         let turn_end = (self.at / FINE as u64 + 1) * FINE as u64;
-        let fine = (self.at + 1..turn_end).find(|step| !self.fine[(step % FINE as u64) as usize].is_empty());
-        Some(fine.unwrap_or(turn_end) * STEP_MS)
+        let step = self.next_filled().map_or(turn_end, |bucket| self.at / FINE as u64 * FINE as u64 + bucket as u64);
+        Some(step * STEP_MS)
+    }
+
+    /// The first bucket of this turn after the one that the wheel stands at that has something in it.
+    fn next_filled(&self) -> Option<usize> {
+        let from = (self.at % FINE as u64) as usize + 1;
+        let mut word = from / 64;
+        let mut bits = self.filled.get(word)? & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.filled.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize)
     }
 
     /// Turns the wheel to `now` and gives each slot whose alarm came due.
@@ -68,7 +90,11 @@ impl Wheel {
                 self.at = target;
                 return;
             }
-            self.at += 1;
+            // Steps with nothing in them are passed over, up to the end of the turn.
+            let turn_end = (self.at / FINE as u64 + 1) * FINE as u64;
+            let next =
+                self.next_filled().map_or(turn_end, |bucket| self.at / FINE as u64 * FINE as u64 + bucket as u64);
+            self.at = next.min(target);
             if self.at.is_multiple_of(FINE as u64) {
                 let turn = self.at / FINE as u64;
                 for (slot, step) in std::mem::take(&mut self.coarse[(turn % COARSE as u64) as usize]) {
@@ -83,6 +109,7 @@ impl Wheel {
             let bucket = (self.at % FINE as u64) as usize;
             if !self.fine[bucket].is_empty() {
                 let mut entries = std::mem::take(&mut self.fine[bucket]);
+                self.filled[bucket / 64] &= !(1 << (bucket % 64));
                 self.armed -= entries.len();
                 due.extend(entries.drain(..).map(|(slot, _)| slot));
                 if entries.capacity() <= 64 {

@@ -148,7 +148,7 @@ impl Sessions {
                 Receiver::User(user.ok_or_else(|| Code::NoSuchUser.refuse(None, "nobody here has this nick"))?)
             }
         };
-        if message.text.trim().is_empty() {
+        if message.text.chars().all(|character| character.is_whitespace() || character.is_control()) {
             return Err(Code::MessageEmpty.refuse(None, "the message has no text"));
         }
         let most = self.limits.message_chars;

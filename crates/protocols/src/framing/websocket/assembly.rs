@@ -15,10 +15,7 @@ pub(super) enum Assembly {
 
 impl Assembly {
     pub(super) fn text() -> Self {
-        Self::Text {
-            text: String::new(),
-            utf8: Utf8Decoder::default(),
-        }
+        Self::Text { text: String::new(), utf8: Utf8Decoder::default() }
     }
 
     pub(super) fn binary() -> Self {

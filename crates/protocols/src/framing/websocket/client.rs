@@ -19,12 +19,7 @@ pub fn put_message(out: &mut BytesMut, opcode: Opcode, payload: &[u8], key: [u8;
 
 /// Appends one masked frame to `out`; with `fin` false it is not the last of its message.
 pub fn put_frame(out: &mut BytesMut, fin: bool, opcode: Opcode, payload: &[u8], key: [u8; 4]) {
-    let header = FrameHeader {
-        fin,
-        mask: Some(key),
-        ..FrameHeader::whole(opcode, payload.len())
-    }
-    .encode();
+    let header = FrameHeader { fin, mask: Some(key), ..FrameHeader::whole(opcode, payload.len()) }.encode();
     out.reserve(header.len() + payload.len());
     out.put_slice(&header);
     let start = out.len();

@@ -77,9 +77,7 @@ impl<'a> Close<'a> {
                 let code = u16::from_be_bytes([high, low]);
                 Ok(Some(Self {
                     code: CloseCode::new(code).ok_or(Violation::CloseCodeInvalid { code })?,
-                    reason: Cow::Borrowed(
-                        str::from_utf8(reason).map_err(|_| Violation::InvalidUtf8)?,
-                    ),
+                    reason: Cow::Borrowed(str::from_utf8(reason).map_err(|_| Violation::InvalidUtf8)?),
                 }))
             }
         }
@@ -87,9 +85,6 @@ impl<'a> Close<'a> {
 
     /// The same, owning its reason.
     pub(super) fn into_owned(self) -> Close<'static> {
-        Close {
-            code: self.code,
-            reason: Cow::Owned(self.reason.into_owned()),
-        }
+        Close { code: self.code, reason: Cow::Owned(self.reason.into_owned()) }
     }
 }

@@ -83,10 +83,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The first [`Violation`], and the same at every later call.
-    pub fn next_message<'a>(
-        &mut self,
-        input: &mut &'a mut [u8],
-    ) -> Result<Option<Message<'a>>, Violation> {
+    pub fn next_message<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Message<'a>>, Violation> {
         let result = self.advance(input);
         if let Err(violation) = result {
             self.state = State::Failed(violation);
@@ -105,11 +102,7 @@ impl Decoder {
                         return Ok(None);
                     }
                 },
-                State::Data {
-                    mut payload,
-                    fin,
-                    mut message,
-                } => {
+                State::Data { mut payload, fin, mut message } => {
                     let len_max = message.len() + payload.remaining;
                     let piece = payload.take(input);
                     if payload.remaining == 0 && fin {
@@ -119,19 +112,11 @@ impl Decoder {
                     if payload.remaining == 0 {
                         self.fragmented = Some(message);
                     } else {
-                        self.state = State::Data {
-                            payload,
-                            fin,
-                            message,
-                        };
+                        self.state = State::Data { payload, fin, message };
                         return Ok(None);
                     }
                 }
-                State::Control {
-                    kind,
-                    mut payload,
-                    mut kept,
-                } => {
+                State::Control { kind, mut payload, mut kept } => {
                     let piece = payload.take(input);
                     if payload.remaining == 0 && kept.is_empty() {
                         return self.end_control(kind, Cow::Borrowed(piece)).map(Some);
@@ -140,11 +125,7 @@ impl Decoder {
                     if payload.remaining == 0 {
                         return self.end_control(kind, Cow::Owned(kept)).map(Some);
                     }
-                    self.state = State::Control {
-                        kind,
-                        payload,
-                        kept,
-                    };
+                    self.state = State::Control { kind, payload, kept };
                     return Ok(None);
                 }
                 State::Closed => {
@@ -164,10 +145,8 @@ impl Decoder {
             (Role::Server, None) => return Err(Violation::NotMasked),
             (Role::Client, Some(_)) => return Err(Violation::Masked),
         }
-        let payload = Payload {
-            remaining: usize::try_from(header.payload_len).unwrap_or(usize::MAX),
-            mask: header.mask,
-        };
+        let payload =
+            Payload { remaining: usize::try_from(header.payload_len).unwrap_or(usize::MAX), mask: header.mask };
         match header.opcode {
             Opcode::Text => self.begin_message(header.fin, payload, Assembly::text()),
             Opcode::Binary => self.begin_message(header.fin, payload, Assembly::binary()),
@@ -182,12 +161,7 @@ impl Decoder {
         }
     }
 
-    fn begin_message(
-        &mut self,
-        fin: bool,
-        payload: Payload,
-        message: Assembly,
-    ) -> Result<State, Violation> {
+    fn begin_message(&mut self, fin: bool, payload: Payload, message: Assembly) -> Result<State, Violation> {
         if self.fragmented.is_some() {
             return Err(Violation::ContinuationMissing);
         }
@@ -195,16 +169,9 @@ impl Decoder {
         self.begin_fragment(fin, payload, message)
     }
 
-    fn begin_fragment(
-        &mut self,
-        fin: bool,
-        payload: Payload,
-        message: Assembly,
-    ) -> Result<State, Violation> {
+    fn begin_fragment(&mut self, fin: bool, payload: Payload, message: Assembly) -> Result<State, Violation> {
         if message.len().saturating_add(payload.remaining) > self.message_bytes_max {
-            return Err(Violation::MessageTooBig {
-                bytes_max: self.message_bytes_max,
-            });
+            return Err(Violation::MessageTooBig { bytes_max: self.message_bytes_max });
         }
         if payload.remaining == 0 && !fin {
             self.empty_fragments += 1;
@@ -212,18 +179,10 @@ impl Decoder {
                 return Err(Violation::TooManyEmptyFragments);
             }
         }
-        Ok(State::Data {
-            payload,
-            fin,
-            message,
-        })
+        Ok(State::Data { payload, fin, message })
     }
 
-    fn end_control<'a>(
-        &mut self,
-        kind: ControlKind,
-        bytes: Cow<'a, [u8]>,
-    ) -> Result<Message<'a>, Violation> {
+    fn end_control<'a>(&mut self, kind: ControlKind, bytes: Cow<'a, [u8]>) -> Result<Message<'a>, Violation> {
         match kind {
             ControlKind::Ping => Ok(Message::Ping(bytes)),
             ControlKind::Pong => Ok(Message::Pong(bytes)),
@@ -242,11 +201,7 @@ impl Decoder {
 
 impl State {
     fn control(kind: ControlKind, payload: Payload) -> Self {
-        Self::Control {
-            kind,
-            payload,
-            kept: Vec::new(),
-        }
+        Self::Control { kind, payload, kept: Vec::new() }
     }
 }
 
@@ -258,10 +213,7 @@ struct PartialHeader {
 }
 
 impl PartialHeader {
-    const NONE: Self = Self {
-        bytes: [0; HEADER_BYTES_MAX],
-        len: 0,
-    };
+    const NONE: Self = Self { bytes: [0; HEADER_BYTES_MAX], len: 0 };
 
     /// Takes what is missing of the header from the front of `input`, and returns it if it is
     /// complete.

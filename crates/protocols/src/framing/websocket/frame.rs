@@ -89,20 +89,12 @@ const LENGTH_IN_8: u8 = 127;
 impl FrameHeader {
     /// The header of an unmasked frame that is a whole message.
     pub const fn whole(opcode: Opcode, payload_len: usize) -> Self {
-        Self {
-            fin: true,
-            opcode,
-            mask: None,
-            payload_len: payload_len as u64,
-        }
+        Self { fin: true, opcode, mask: None, payload_len: payload_len as u64 }
     }
 
     /// The header's bytes, with the length in its shortest form.
     pub fn encode(self) -> EncodedHeader {
-        let mut header = EncodedHeader {
-            bytes: [0; HEADER_BYTES_MAX],
-            len: 0,
-        };
+        let mut header = EncodedHeader { bytes: [0; HEADER_BYTES_MAX], len: 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
         header.push(&[if self.fin { FIN } else { 0 } | self.opcode.to_bits()]);
         match self.payload_len {
@@ -156,12 +148,7 @@ impl FrameHeader {
             };
             (Some(*key), rest)
         };
-        let header = Self {
-            fin,
-            opcode,
-            mask,
-            payload_len,
-        };
+        let header = Self { fin, opcode, mask, payload_len };
         Ok(Some((header, bytes.len() - rest.len())))
     }
 }
@@ -291,10 +278,7 @@ mod tests {
     #[test]
     fn close_frames_keep_within_a_control_frame() {
         assert_eq!(&close(CloseCode::NORMAL, "")[..], [0x88, 2, 0x03, 0xE8]);
-        assert_eq!(
-            &close(CloseCode::TOO_BIG, "big")[..],
-            b"\x88\x05\x03\xF1big"
-        );
+        assert_eq!(&close(CloseCode::TOO_BIG, "big")[..], b"\x88\x05\x03\xF1big");
         assert_eq!(&close_reply(None)[..], [0x88, 0]);
         let cut = close(CloseCode::NORMAL, &"é".repeat(100));
         assert_eq!(cut[1], 124, "122 bytes are 61 whole characters");

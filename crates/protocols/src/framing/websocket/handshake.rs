@@ -12,10 +12,8 @@ pub const VERSION: &str = "13";
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Keys are random, and some clients make them by hand: bits that belong to no byte do no harm.
-const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);
+const KEY_BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// Why a request is not a WebSocket handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +55,7 @@ impl<'a> Upgrade<'a> {
     ///
     /// # Errors
     /// A [`Refusal`] when they do not ask for a WebSocket as RFC 6455, 4.2.1, wants it.
-    pub fn from_headers(
-        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    ) -> Result<Self, Refusal> {
+    pub fn from_headers(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Refusal> {
         let (mut upgrade, mut connection) = (false, false);
         let (mut version, mut keys, mut protocols) = (None, Vec::new(), Vec::new());
         for (name, value) in headers {
@@ -85,10 +81,7 @@ impl<'a> Upgrade<'a> {
             return Err(Refusal::Version);
         }
         match keys[..] {
-            [key] if is_key(key) => Ok(Self {
-                accept: accept_key(key),
-                protocols,
-            }),
+            [key] if is_key(key) => Ok(Self { accept: accept_key(key), protocols }),
             _ => Err(Refusal::Key),
         }
     }
@@ -96,18 +89,13 @@ impl<'a> Upgrade<'a> {
     /// The first of the client's subprotocols that is among `spoken`, which the response then
     /// names in `Sec-WebSocket-Protocol`. With none in common the response names none.
     pub fn choose<'b>(&self, spoken: &[&'b str]) -> Option<&'b str> {
-        self.protocols
-            .iter()
-            .find_map(|offer| spoken.iter().find(|name| *name == offer).copied())
+        self.protocols.iter().find_map(|offer| spoken.iter().find(|name| *name == offer).copied())
     }
 }
 
 /// The `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key` (RFC 6455, 4.2.2).
 pub fn accept_key(key: &str) -> String {
-    let hash = Sha1::new()
-        .chain_update(key)
-        .chain_update(ACCEPT_GUID)
-        .finalize();
+    let hash = Sha1::new().chain_update(key).chain_update(ACCEPT_GUID).finalize();
     STANDARD.encode(hash)
 }
 
@@ -118,10 +106,7 @@ fn is_key(key: &str) -> bool {
 
 /// The members of a comma-separated header value.
 fn tokens(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(str::trim_ascii)
-        .filter(|token| !token.is_empty())
+    value.split(',').map(str::trim_ascii).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]
@@ -134,11 +119,7 @@ mod tests {
     const VERSION_13: (&str, &str) = ("Sec-WebSocket-Version", "13");
 
     fn judge<'a>(headers: &[(&'a str, &'a str)]) -> Result<Upgrade<'a>, Refusal> {
-        Upgrade::from_headers(
-            headers
-                .iter()
-                .map(|(name, value)| (*name, value.as_bytes())),
-        )
+        Upgrade::from_headers(headers.iter().map(|(name, value)| (*name, value.as_bytes())))
     }
 
     #[test]
@@ -153,10 +134,7 @@ mod tests {
         ]);
         assert_eq!(
             upgrade,
-            Ok(Upgrade {
-                accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
-                protocols: vec!["chat", "superchat"],
-            })
+            Ok(Upgrade { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(), protocols: vec!["chat", "superchat"] })
         );
     }
 
@@ -172,11 +150,7 @@ mod tests {
         ])
         .expect("a good handshake");
         assert_eq!(upgrade.protocols, ["a", "b", "c"]);
-        assert_eq!(
-            upgrade.choose(&["c", "b"]),
-            Some("b"),
-            "the client's order counts"
-        );
+        assert_eq!(upgrade.choose(&["c", "b"]), Some("b"), "the client's order counts");
         assert_eq!(upgrade.choose(&["B"]), None);
     }
 
@@ -186,15 +160,9 @@ mod tests {
             (&[][..], Refusal::NotAnUpgrade),
             (&[CONNECTION, KEY, VERSION_13], Refusal::NotAnUpgrade),
             (&[UPGRADE, KEY, VERSION_13], Refusal::NotAnUpgrade),
-            (
-                &[("Upgrade", "websockets"), CONNECTION, KEY, VERSION_13],
-                Refusal::NotAnUpgrade,
-            ),
+            (&[("Upgrade", "websockets"), CONNECTION, KEY, VERSION_13], Refusal::NotAnUpgrade),
             (&[UPGRADE, CONNECTION, KEY], Refusal::Version),
-            (
-                &[UPGRADE, CONNECTION, KEY, ("Sec-WebSocket-Version", "8")],
-                Refusal::Version,
-            ),
+            (&[UPGRADE, CONNECTION, KEY, ("Sec-WebSocket-Version", "8")], Refusal::Version),
             (&[UPGRADE, CONNECTION, VERSION_13], Refusal::Key),
             (&[UPGRADE, CONNECTION, VERSION_13, KEY, KEY], Refusal::Key),
         ] {

@@ -1,0 +1,68 @@
+//! `cargo xtask long`: the tests that take their time, each by its name or all in turn.
+
+use crate::{step, tools};
+use anyhow::{Result, bail};
+
+type Part = (&'static str, fn() -> Result<()>);
+
+/// The parts, the quick ones first.
+const PARTS: [Part; 6] = [
+    ("kills", kills),
+    ("seeds", seeds),
+    ("soak", soak),
+    ("autobahn", autobahn),
+    ("fuzz", fuzz),
+    ("deny", deny),
+];
+
+pub(crate) fn run(names: &[&str]) -> Result<()> {
+    tools::require(tools::TEST)?;
+    if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|(known, _)| known != *name)) {
+        let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no {unknown}; there are {}", known.join(", "));
+    }
+    step("cargo", &["build", "--workspace", "--bins"], &[])?;
+    for (name, part) in PARTS {
+        if names.is_empty() || names.contains(&name) {
+            part()?;
+        }
+    }
+    Ok(())
+}
+
+/// 200 times SIGKILL at a random moment, nothing acknowledged lost.
+fn kills() -> Result<()> {
+    let arguments = ["test", "-p", "switchboard-e2e", "--test", "crash", "--", "--nocapture"];
+    step("cargo", &arguments, &[("SWITCHBOARD_KILLS", "200")])
+}
+
+/// Many runs of the simulator.
+fn seeds() -> Result<()> {
+    step("cargo", &["run", "--release", "-p", "switchboard-sim", "--", "--seeds", "1..2000"], &[])
+}
+
+/// Ten minutes of clients that come, go, talk and are cut.
+fn soak() -> Result<()> {
+    step("cargo", &["run", "-p", "switchboard-e2e", "--bin", "soak", "--", "--seconds", "600"], &[])
+}
+
+/// The WebSocket fuzzing client, cases 1 to 10; needs a Python 2 (`PYTHON2`).
+fn autobahn() -> Result<()> {
+    step("scripts/autobahn.sh", &[], &[])
+}
+
+/// Coverage-guided fuzzing, a minute for each target; needs a nightly toolchain and cargo-fuzz.
+fn fuzz() -> Result<()> {
+    let targets = std::fs::read_dir(crate::root().join("fuzz/fuzz_targets"))?;
+    for target in targets {
+        let name = target?.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let arguments = ["+nightly", "fuzz", "run", name.as_str(), "--", "-max_total_time=60"];
+        step("cargo", &arguments, &[])?;
+    }
+    Ok(())
+}
+
+/// Licences, sources and bans of the dependencies; needs cargo-deny. Advisories need its database from the network.
+fn deny() -> Result<()> {
+    step("cargo", &["deny", "check", "bans", "licenses", "sources"], &[])
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask test`: everything that has to pass before a change lands.
+
+use crate::{step, tidy, tools};
+use anyhow::Result;
+
+/// Seconds of mutation for each run; the seed is fixed, so that a failure is the same everywhere.
+const FUZZ_SECONDS: &str = "60";
+
+pub(crate) fn run() -> Result<()> {
+    tools::require(tools::TEST)?;
+    tidy::run()?;
+    step("cargo", &["fmt", "--all", "--check"], &[])?;
+    step("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    step("cargo", &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    // The end-to-end tests run the real program.
+    step("cargo", &["build", "--workspace", "--bins"], &[])?;
+    step("cargo", &["test", "--workspace", "--no-fail-fast"], &[])?;
+    step("cargo", &["run", "-p", "switchboard-fuzzing", "--", "--seconds", FUZZ_SECONDS, "--seed", "1"], &[])?;
+    println!("\nall tests passed");
+    Ok(())
+}
