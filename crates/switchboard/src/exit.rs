@@ -15,14 +15,8 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them, in the order of their codes.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Good,
-        Self::NotConnected,
-        Self::Usage,
-        Self::Refused,
-        Self::Panic,
-        Self::Disk,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Good, Self::NotConnected, Self::Usage, Self::Refused, Self::Panic, Self::Disk];
 
     /// What the shell sees. 70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h.
     pub(crate) const fn code(self) -> u8 {

@@ -8,10 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Starts logging for the whole process. Once only: a second call is a mistake of the caller, and panics.
 pub(crate) fn start(log: &Log) {
-    let colours =
-        stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing::subscriber::set_global_default(subscriber(log, colours, stderr))
-        .expect("logging is started once");
+    let colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing::subscriber::set_global_default(subscriber(log, colours, stderr)).expect("logging is started once");
 }
 
 /// What turns events into lines for `writer`.
@@ -75,45 +73,22 @@ mod tests {
     fn text_lines_hold_level_message_and_fields_but_no_escapes() {
         let text = logged(&Log::default());
         assert_eq!(text.lines().count(), 1, "{text}");
-        assert!(
-            text.contains(" INFO joined address=\"127.0.0.1:9\""),
-            "{text}"
-        );
+        assert!(text.contains(" INFO joined address=\"127.0.0.1:9\""), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
     fn json_lines_are_one_object_each() {
-        let text = logged(&Log {
-            format: LogFormat::Json,
-            ..Log::default()
-        });
+        let text = logged(&Log { format: LogFormat::Json, ..Log::default() });
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.starts_with('{') && text.ends_with("}\n"), "{text}");
-        assert!(
-            text.contains("\"level\":\"INFO\"") && text.contains("\"message\":\"joined\""),
-            "{text}"
-        );
+        assert!(text.contains("\"level\":\"INFO\"") && text.contains("\"message\":\"joined\""), "{text}");
         assert!(text.contains("\"address\":\"127.0.0.1:9\""), "{text}");
     }
 
     #[test]
     fn the_level_is_the_least_that_is_logged() {
-        assert_eq!(
-            logged(&Log {
-                level: LogLevel::Warn,
-                ..Log::default()
-            }),
-            ""
-        );
-        assert_eq!(
-            logged(&Log {
-                level: LogLevel::Debug,
-                ..Log::default()
-            })
-            .lines()
-            .count(),
-            2
-        );
+        assert_eq!(logged(&Log { level: LogLevel::Warn, ..Log::default() }), "");
+        assert_eq!(logged(&Log { level: LogLevel::Debug, ..Log::default() }).lines().count(), 2);
     }
 }

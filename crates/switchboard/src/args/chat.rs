@@ -36,10 +36,7 @@ mod tests {
     #[test]
     fn every_form_is_parsed() {
         let args = parse::<ChatArgs>(&[]).unwrap();
-        assert_eq!(
-            (args.url, args.nick, args.room, args.plain),
-            (None, None, None, false)
-        );
+        assert_eq!((args.url, args.nick, args.room, args.plain), (None, None, None, false));
         assert_eq!(args.entry, EntryArgs::default());
         let args = parse::<ChatArgs>(&[
             "wss://chat.example.org",
@@ -53,15 +50,9 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(args.url.as_deref(), Some("wss://chat.example.org"));
-        assert_eq!(
-            (args.nick.as_deref(), args.room.as_deref(), args.plain),
-            (Some("ada"), Some("garden"), true)
-        );
+        assert_eq!((args.nick.as_deref(), args.room.as_deref(), args.plain), (Some("ada"), Some("garden"), true));
         assert_eq!(args.entry.pass.as_deref(), Some("sesame"));
         assert_eq!(args.entry.fingerprint.as_deref(), Some("ab"));
-        assert_eq!(
-            parse::<ChatArgs>(&["a", "b"]).unwrap_err(),
-            ErrorKind::UnknownArgument
-        );
+        assert_eq!(parse::<ChatArgs>(&["a", "b"]).unwrap_err(), ErrorKind::UnknownArgument);
     }
 }

@@ -36,14 +36,8 @@ pub(crate) struct LayerArgs {
 
 impl LayerArgs {
     /// The layers of the file, these environment variables, and `--set`.
-    pub(crate) fn layers(
-        self,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Layers {
-        Layers::default()
-            .file(self.config)
-            .environment(variables)
-            .set(self.set)
+    pub(crate) fn layers(self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Layers {
+        Layers::default().file(self.config).environment(variables).set(self.set)
     }
 }
 
@@ -56,24 +50,10 @@ mod tests {
 
     #[test]
     fn every_form_is_parsed() {
-        assert!(matches!(
-            parse::<ConfigArgs>(&["default"]).unwrap().command,
-            ConfigCommand::Default
-        ));
-        assert!(matches!(
-            parse::<ConfigArgs>(&["doc"]).unwrap().command,
-            ConfigCommand::Doc
-        ));
-        let ConfigCommand::Check(args) = parse::<ConfigArgs>(&[
-            "check",
-            "--config",
-            "f.toml",
-            "--set",
-            "a.b=c",
-            "--set=d.e=f=g",
-        ])
-        .unwrap()
-        .command
+        assert!(matches!(parse::<ConfigArgs>(&["default"]).unwrap().command, ConfigCommand::Default));
+        assert!(matches!(parse::<ConfigArgs>(&["doc"]).unwrap().command, ConfigCommand::Doc));
+        let ConfigCommand::Check(args) =
+            parse::<ConfigArgs>(&["check", "--config", "f.toml", "--set", "a.b=c", "--set=d.e=f=g"]).unwrap().command
         else {
             panic!("not check")
         };
@@ -90,11 +70,7 @@ mod tests {
             (&["check", "file"], ErrorKind::UnknownArgument),
             (&["check", "--set"], ErrorKind::InvalidValue),
         ] {
-            assert_eq!(
-                parse::<ConfigArgs>(arguments).unwrap_err(),
-                kind,
-                "{arguments:?}"
-            );
+            assert_eq!(parse::<ConfigArgs>(arguments).unwrap_err(), kind, "{arguments:?}");
         }
     }
 }

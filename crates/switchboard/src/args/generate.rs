@@ -28,24 +28,11 @@ mod tests {
     #[test]
     fn every_form_is_parsed() {
         assert_eq!(parse::<ManArgs>(&[]).unwrap().command, None);
-        assert_eq!(
-            parse::<ManArgs>(&["config"]).unwrap().command.as_deref(),
-            Some("config")
-        );
-        for (name, shell) in [
-            ("bash", Shell::Bash),
-            ("zsh", Shell::Zsh),
-            ("fish", Shell::Fish),
-        ] {
+        assert_eq!(parse::<ManArgs>(&["config"]).unwrap().command.as_deref(), Some("config"));
+        for (name, shell) in [("bash", Shell::Bash), ("zsh", Shell::Zsh), ("fish", Shell::Fish)] {
             assert_eq!(parse::<CompletionsArgs>(&[name]).unwrap().shell, shell);
         }
-        assert_eq!(
-            parse::<CompletionsArgs>(&["sh"]).unwrap_err(),
-            ErrorKind::InvalidValue
-        );
-        assert_eq!(
-            parse::<CompletionsArgs>(&[]).unwrap_err(),
-            ErrorKind::MissingRequiredArgument
-        );
+        assert_eq!(parse::<CompletionsArgs>(&["sh"]).unwrap_err(), ErrorKind::InvalidValue);
+        assert_eq!(parse::<CompletionsArgs>(&[]).unwrap_err(), ErrorKind::MissingRequiredArgument);
     }
 }

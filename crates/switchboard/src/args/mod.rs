@@ -17,12 +17,7 @@ use clap::{Parser, Subcommand};
 /// any official Socket.IO client) and they all talk in the same rooms, in the same order, with a history that survives
 /// a power cut.
 #[derive(Debug, Parser)]
-#[command(
-    name = "switchboard",
-    version,
-    propagate_version = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "switchboard", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -68,12 +63,7 @@ mod tests {
         fn check(command: &clap::Command) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {}",
-                    command.get_name(),
-                    argument.get_id()
-                );
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
             command.get_subcommands().for_each(check);
         }

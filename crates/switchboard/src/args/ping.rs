@@ -30,17 +30,9 @@ mod tests {
     fn every_form_is_parsed() {
         let args = parse::<PingArgs>(&[]).unwrap();
         assert_eq!((args.url, args.count), (None, 4));
-        let args =
-            parse::<PingArgs>(&["tls://localhost:1", "--count", "10", "--fingerprint", "ab"])
-                .unwrap();
-        assert_eq!(
-            (args.url.as_deref(), args.count),
-            (Some("tls://localhost:1"), 10)
-        );
+        let args = parse::<PingArgs>(&["tls://localhost:1", "--count", "10", "--fingerprint", "ab"]).unwrap();
+        assert_eq!((args.url.as_deref(), args.count), (Some("tls://localhost:1"), 10));
         assert_eq!(args.entry.fingerprint.as_deref(), Some("ab"));
-        assert_eq!(
-            parse::<PingArgs>(&["--count", "0"]).unwrap_err(),
-            ErrorKind::ValueValidation
-        );
+        assert_eq!(parse::<PingArgs>(&["--count", "0"]).unwrap_err(), ErrorKind::ValueValidation);
     }
 }

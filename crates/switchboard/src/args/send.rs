@@ -56,11 +56,7 @@ mod tests {
             (&["hello"], None, Some("hello")),
             (&["hello there"], None, Some("hello there")),
             (&[""], None, Some("")),
-            (
-                &["https://example.org/"],
-                None,
-                Some("https://example.org/"),
-            ),
+            (&["https://example.org/"], None, Some("https://example.org/")),
             (&["localhost:12345"], None, Some("localhost:12345")),
             (&["é://x"], None, Some("é://x")),
             (&["tcp://localhost"], Some("tcp://localhost"), None),
@@ -69,51 +65,22 @@ mod tests {
             (&["wss://localhost"], Some("wss://localhost"), None),
             (&["udp://localhost"], Some("udp://localhost"), None),
             (&["localhost", "hello"], Some("localhost"), Some("hello")),
-            (
-                &["tcp://localhost", "ws://elsewhere"],
-                Some("tcp://localhost"),
-                Some("ws://elsewhere"),
-            ),
+            (&["tcp://localhost", "ws://elsewhere"], Some("tcp://localhost"), Some("ws://elsewhere")),
             (&["--", "-1"], None, Some("-1")),
         ] {
-            assert_eq!(
-                parse::<SendArgs>(words).unwrap().url_and_text(),
-                (url, text),
-                "{words:?}"
-            );
+            assert_eq!(parse::<SendArgs>(words).unwrap().url_and_text(), (url, text), "{words:?}");
         }
-        assert_eq!(
-            parse::<SendArgs>(&["a", "b", "c"]).unwrap_err(),
-            ErrorKind::TooManyValues
-        );
+        assert_eq!(parse::<SendArgs>(&["a", "b", "c"]).unwrap_err(), ErrorKind::TooManyValues);
     }
 
     #[test]
     fn options_may_stand_anywhere() {
-        let arguments = [
-            "--room",
-            "garden",
-            "hello",
-            "--nick=bot",
-            "--pass",
-            "sesame",
-            "--timeout",
-            "2s",
-        ];
+        let arguments = ["--room", "garden", "hello", "--nick=bot", "--pass", "sesame", "--timeout", "2s"];
         let args = parse::<SendArgs>(&arguments).unwrap();
         assert_eq!(args.url_and_text(), (None, Some("hello")));
-        assert_eq!(
-            (args.room.as_deref(), args.nick.as_deref()),
-            (Some("garden"), Some("bot"))
-        );
-        assert_eq!(
-            (args.entry.pass.as_deref(), args.timeout),
-            (Some("sesame"), Millis::seconds(2))
-        );
+        assert_eq!((args.room.as_deref(), args.nick.as_deref()), (Some("garden"), Some("bot")));
+        assert_eq!((args.entry.pass.as_deref(), args.timeout), (Some("sesame"), Millis::seconds(2)));
         assert_eq!(parse::<SendArgs>(&[]).unwrap().timeout, Millis::seconds(10));
-        assert_eq!(
-            parse::<SendArgs>(&["--timeout", "2"]).unwrap_err(),
-            ErrorKind::ValueValidation
-        );
+        assert_eq!(parse::<SendArgs>(&["--timeout", "2"]).unwrap_err(), ErrorKind::ValueValidation);
     }
 }

@@ -51,15 +51,8 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     /// All layers of the configuration: the file, these environment variables, `--set`, and the other flags.
-    pub(crate) fn layers(
-        self,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Layers {
-        let list = |values: Vec<String>| {
-            Some(values)
-                .filter(|values| !values.is_empty())
-                .map(FlagValue::List)
-        };
+    pub(crate) fn layers(self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Layers {
+        let list = |values: Vec<String>| Some(values).filter(|values| !values.is_empty()).map(FlagValue::List);
         let on = |present: bool| present.then_some(FlagValue::On);
         let text = |value: Option<String>| value.map(FlagValue::Text);
         [
@@ -67,16 +60,8 @@ impl ServeArgs {
             ("--lan", "server.lan", on(self.lan)),
             ("--tls-cert", "tls.cert", text(self.tls_cert)),
             ("--tls-key", "tls.key", text(self.tls_key)),
-            (
-                "--tls-self-signed",
-                "tls.self_signed",
-                on(self.tls_self_signed),
-            ),
-            (
-                "--allow-plaintext",
-                "server.allow_plaintext",
-                on(self.allow_plaintext),
-            ),
+            ("--tls-self-signed", "tls.self_signed", on(self.tls_self_signed)),
+            ("--allow-plaintext", "server.allow_plaintext", on(self.allow_plaintext)),
             ("--data-dir", "server.data_dir", text(self.data_dir)),
             ("--ephemeral", "server.ephemeral", on(self.ephemeral)),
             ("--log-format", "log.format", text(self.log_format)),
@@ -84,10 +69,7 @@ impl ServeArgs {
         ]
         .into_iter()
         .filter_map(|(name, path, value)| Some((name, path, value?)))
-        .fold(
-            self.layers.layers(variables),
-            |layers, (name, path, value)| layers.flag(name, path, value),
-        )
+        .fold(self.layers.layers(variables), |layers, (name, path, value)| layers.flag(name, path, value))
     }
 }
 
@@ -100,9 +82,7 @@ mod tests {
     use super::*;
 
     fn load(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, String> {
-        let variables = variables
-            .iter()
-            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let layers = parse::<ServeArgs>(arguments).unwrap().layers(variables);
         Config::load(&layers).map_err(|error| error.to_string())
     }
@@ -137,16 +117,10 @@ mod tests {
         )
         .unwrap();
         let mut expected = Config::default();
-        expected.server.listen = [
-            "0.0.0.0:12345",
-            "8080",
-            "text://9000",
-            "json://[::1]:9001",
-            "http://127.0.0.1:80",
-            "udp://9002",
-        ]
-        .map(|text| text.parse().unwrap())
-        .to_vec();
+        expected.server.listen =
+            ["0.0.0.0:12345", "8080", "text://9000", "json://[::1]:9001", "http://127.0.0.1:80", "udp://9002"]
+                .map(|text| text.parse().unwrap())
+                .to_vec();
         expected.server.lan = true;
         expected.tls.cert = Some("cert.pem".into());
         expected.tls.key = Some("key.pem".into());
@@ -163,34 +137,20 @@ mod tests {
 
     #[test]
     fn flags_override_set_and_set_overrides_the_environment() {
-        let variables = [
-            ("SWITCHBOARD_LOG__LEVEL", "error"),
-            ("SWITCHBOARD_SERVER__LISTEN", "1"),
-            ("PORT", "2"),
-        ];
+        let variables = [("SWITCHBOARD_LOG__LEVEL", "error"), ("SWITCHBOARD_SERVER__LISTEN", "1"), ("PORT", "2")];
         let level = |arguments: &[&str]| load(arguments, &variables).unwrap().log.level;
         assert_eq!(level(&[]), LogLevel::Error);
         assert_eq!(level(&["--set", "log.level=warn"]), LogLevel::Warn);
-        assert_eq!(
-            level(&["--set", "log.level=warn", "--log-level", "trace"]),
-            LogLevel::Trace
-        );
-        let listen =
-            |arguments: &[&str], variables| load(arguments, variables).unwrap().server.listen;
+        assert_eq!(level(&["--set", "log.level=warn", "--log-level", "trace"]), LogLevel::Trace);
+        let listen = |arguments: &[&str], variables| load(arguments, variables).unwrap().server.listen;
         assert_eq!(listen(&[], &variables), ["1".parse().unwrap()]);
         assert_eq!(listen(&[], &variables[2..]), ["2".parse().unwrap()]);
-        assert_eq!(
-            listen(&["--listen", "3"], &variables),
-            ["3".parse().unwrap()]
-        );
+        assert_eq!(listen(&["--listen", "3"], &variables), ["3".parse().unwrap()]);
     }
 
     #[test]
     fn problems_name_the_flag() {
-        assert_eq!(
-            load(&["--listen", "10.0.0.1"], &[]),
-            Err("--listen: needs a port: 10.0.0.1:12345".to_owned())
-        );
+        assert_eq!(load(&["--listen", "10.0.0.1"], &[]), Err("--listen: needs a port: 10.0.0.1:12345".to_owned()));
         for (arguments, kind) in [
             (&["--log-level", "loud"][..], ErrorKind::InvalidValue),
             (&["--log-format", "xml"], ErrorKind::InvalidValue),
@@ -198,11 +158,7 @@ mod tests {
             (&["12345"], ErrorKind::UnknownArgument),
             (&["--verbose"], ErrorKind::UnknownArgument),
         ] {
-            assert_eq!(
-                parse::<ServeArgs>(arguments).unwrap_err(),
-                kind,
-                "{arguments:?}"
-            );
+            assert_eq!(parse::<ServeArgs>(arguments).unwrap_err(), kind, "{arguments:?}");
         }
     }
 }

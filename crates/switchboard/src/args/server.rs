@@ -18,8 +18,5 @@ pub(crate) const SCHEMES: [&str; 5] = ["tcp://", "tls://", "ws://", "wss://", "u
 
 /// Whether `word` can only be meant as a server's address. `https://` is none: a link is something to say.
 pub(crate) fn is_url(word: &str) -> bool {
-    SCHEMES.iter().any(|scheme| {
-        word.get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    })
+    SCHEMES.iter().any(|scheme| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }

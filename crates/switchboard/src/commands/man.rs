@@ -45,20 +45,11 @@ fn main_page() -> Vec<u8> {
 fn command_page(name: &str) -> Result<Vec<u8>, String> {
     let command = built();
     let Some(found) = command.find_subcommand(name) else {
-        let names: Vec<&str> = command
-            .get_subcommands()
-            .map(clap::Command::get_name)
-            .collect();
-        return Err(format!(
-            "no command {name:?}; there are {}",
-            names.join(", ")
-        ));
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        return Err(format!("no command {name:?}; there are {}", names.join(", ")));
     };
     let mut page = Vec::new();
-    Man::new(found.clone())
-        .title(format!("switchboard-{name}"))
-        .render(&mut page)
-        .expect(WRITES);
+    Man::new(found.clone()).title(format!("switchboard-{name}")).render(&mut page).expect(WRITES);
     Ok(page)
 }
 
@@ -87,10 +78,7 @@ fn settings() -> Roff {
             roff.text(prose(setting.doc));
             roff.control("br", []);
             let default = setting.default().unwrap_or_else(|| "unset".to_owned());
-            roff.text([roman(format!(
-                "Value: {}. Default: {default}",
-                setting.allowed()
-            ))]);
+            roff.text([roman(format!("Value: {}. Default: {default}", setting.allowed()))]);
         }
     }
     roff
@@ -110,15 +98,7 @@ fn exit_codes() -> Roff {
 /// A doc comment, with what stands between backticks in bold.
 fn prose(doc: &str) -> Vec<Inline> {
     let pieces = doc.trim().split('`').enumerate();
-    pieces
-        .map(|(index, piece)| {
-            if index % 2 == 0 {
-                roman(piece)
-            } else {
-                bold(piece)
-            }
-        })
-        .collect()
+    pieces.map(|(index, piece)| if index % 2 == 0 { roman(piece) } else { bold(piece) }).collect()
 }
 
 #[cfg(test)]
@@ -127,35 +107,20 @@ mod tests {
 
     /// The page as readers see it: without escapes and font changes.
     fn plain(page: Vec<u8>) -> String {
-        String::from_utf8(page)
-            .unwrap()
-            .replace("\\-", "-")
-            .replace("\\fB", "")
-            .replace("\\fR", "")
+        String::from_utf8(page).unwrap().replace("\\-", "-").replace("\\fB", "").replace("\\fR", "")
     }
 
     #[test]
     fn the_main_page_holds_every_command_setting_and_exit_code() {
         let page = plain(main_page());
         for command in built().get_subcommands() {
-            assert!(
-                page.contains(&format!("switchboard-{}", command.get_name())),
-                "{}",
-                command.get_name()
-            );
+            assert!(page.contains(&format!("switchboard-{}", command.get_name())), "{}", command.get_name());
         }
         for setting in SECTIONS.iter().flat_map(|section| section.settings) {
-            assert!(
-                page.contains(&format!("\n{}\n", setting.path())),
-                "{}",
-                setting.path()
-            );
+            assert!(page.contains(&format!("\n{}\n", setting.path())), "{}", setting.path());
         }
         for exit in Exit::ALL {
-            assert!(
-                page.contains(&format!("\n{}\n{}", exit.code(), exit.meaning())),
-                "{exit:?}"
-            );
+            assert!(page.contains(&format!("\n{}\n{}", exit.code(), exit.meaning())), "{exit:?}");
         }
     }
 
@@ -163,15 +128,8 @@ mod tests {
     fn every_command_has_a_page_of_its_own() {
         for command in built().get_subcommands() {
             let page = plain(command_page(command.get_name()).unwrap());
-            assert!(
-                page.contains(&format!(".TH switchboard-{} 1", command.get_name())),
-                "{page}"
-            );
+            assert!(page.contains(&format!(".TH switchboard-{} 1", command.get_name())), "{page}");
         }
-        assert!(
-            command_page("dance")
-                .unwrap_err()
-                .starts_with("no command \"dance\"; there are ")
-        );
+        assert!(command_page("dance").unwrap_err().starts_with("no command \"dance\"; there are "));
     }
 }
