@@ -6,14 +6,8 @@ use anyhow::{Result, bail};
 type Part = (&'static str, fn() -> Result<()>);
 
 /// The parts, the quick ones first.
-const PARTS: [Part; 6] = [
-    ("kills", kills),
-    ("seeds", seeds),
-    ("soak", soak),
-    ("autobahn", autobahn),
-    ("fuzz", fuzz),
-    ("deny", deny),
-];
+const PARTS: [Part; 6] =
+    [("kills", kills), ("seeds", seeds), ("soak", soak), ("autobahn", autobahn), ("fuzz", fuzz), ("deny", deny)];
 
 pub(crate) fn run(names: &[&str]) -> Result<()> {
     tools::require(tools::TEST)?;
