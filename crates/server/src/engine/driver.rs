@@ -7,7 +7,7 @@ use crate::message::{ToEngine, ToShard};
 use crate::metrics::Metrics;
 use crate::sequencer::Sequencer;
 use crate::shard::driver::ShardHandle;
-use crate::storage::Writer;
+use crate::storage::{ReaderThreads, Writer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use switchboard_core::{Body, CloseReason, Event};
@@ -40,6 +40,7 @@ pub struct Driver<Q> {
     pub mailbox: Arc<Mailbox>,
     pub shards: Vec<ShardHandle>,
     pub writer: Writer,
+    pub readers: ReaderThreads,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
     pub clock: Clock,
@@ -84,6 +85,7 @@ impl<Q: Sequencer> Driver<Q> {
             }
         };
         if end == End::Asked {
+            self.readers.end();
             self.writer.end();
         }
         end

@@ -37,10 +37,11 @@ impl Gathered {
         Self { store: Batch::default(), shards: (0..shards).map(|_| Vec::new()).collect(), commands: 0, bytes: 0 }
     }
 
-    /// Whether nothing is to be stored and nothing is to leave.
+    /// Whether nothing was applied: nothing is to be stored, and nothing is to leave. Commands without effect count, or
+    /// enough of them would fill the batch for good.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.store.is_empty() && self.shards.iter().all(Vec::is_empty)
+        self.commands == 0 && self.store.is_empty() && self.shards.iter().all(Vec::is_empty)
     }
 }
 

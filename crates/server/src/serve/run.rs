@@ -175,7 +175,7 @@ impl House {
             retention: config.store.retention.map(|retention| retention.duration()),
         };
         let writer = Writer::start(history.store, storage_settings, mailbox.clone(), metrics.clone())?;
-        waiting.start(store_readers, &writer.indexer(), &handles, page_bytes)?;
+        let reader_threads = waiting.start(readers.clone(), store_readers, &writer.indexer(), &handles, page_bytes)?;
         for (number, inbox) in inboxes.into_iter().enumerate() {
             let conversations = arrivals.conversations.clone();
             let environment = Environment {
@@ -205,6 +205,7 @@ impl House {
             mailbox: mailbox.clone(),
             shards: handles.clone(),
             writer,
+            readers: reader_threads,
             metrics: metrics.clone(),
             settings: engine::driver::Settings {
                 batch_commands: limits.batch_commands as usize,

@@ -39,15 +39,9 @@ impl Shard {
             self.waiting_bytes += farewell.len();
             connection.outbox.push(farewell);
         }
-        tracing::info!(
-            connection = connection.id.0,
-            address = connection.address.map(tracing::field::display),
-            via = connection.via.as_str(),
-            protocol = connection.dialect.protocol(),
-            reason = reason.as_str(),
-            "connection closed"
-        );
-        self.closed.push(reason);
+        if connection.phase == Phase::Open {
+            self.note_end(slot, reason);
+        }
         self.part(now, slot, Phase::Ending);
     }
 
@@ -66,23 +60,30 @@ impl Shard {
         }
     }
 
+    /// Says once, in the log and in the metrics, that a connection ends.
+    fn note_end(&mut self, slot: u32, reason: CloseReason) {
+        let connection = &self.connections[slot as usize];
+        tracing::info!(
+            connection = connection.id.0,
+            address = connection.address.map(tracing::field::display),
+            via = connection.via.as_str(),
+            protocol = connection.dialect.protocol(),
+            reason = reason.as_str(),
+            "connection closed"
+        );
+        self.closed.push(reason);
+    }
+
     /// Takes the connection out of its rooms, tells the engine, and goes on to `phase`.
     pub(super) fn part(&mut self, now: Tick, slot: u32, phase: Phase) {
-        let connection = &mut self.connections[slot as usize];
-        if connection.phase == Phase::Gone {
+        let before = self.connections[slot as usize].phase;
+        if before == Phase::Gone {
             return;
         }
-        if connection.phase == Phase::Open && phase != Phase::Ending {
-            tracing::info!(
-                connection = connection.id.0,
-                address = connection.address.map(tracing::field::display),
-                via = connection.via.as_str(),
-                protocol = connection.dialect.protocol(),
-                reason = CloseReason::PeerGone.as_str(),
-                "connection closed"
-            );
-            self.closed.push(CloseReason::PeerGone);
+        if before == Phase::Open && phase != Phase::Ending {
+            self.note_end(slot, CloseReason::PeerGone);
         }
+        let connection = &mut self.connections[slot as usize];
         connection.give_up = now + LINGER_MS;
         if !connection.ended {
             connection.ended = true;

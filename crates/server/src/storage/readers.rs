@@ -6,6 +6,7 @@ use crate::shard::Shard;
 use crate::shard::driver::ShardHandle;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use switchboard_core::ConnectionId;
 use switchboard_core::output::HistoryRange;
 use switchboard_store::{Page, Reader, StoreError};
@@ -17,11 +18,20 @@ const REPLAY_PAGE: u32 = 256;
 /// The readers' queue. It holds at most the reads that connections may have under way, four for each.
 #[derive(Clone)]
 pub struct Readers {
-    queue: Sender<(ConnectionId, Read)>,
+    queue: Sender<Job>,
 }
 
+/// A read for a connection; none: the thread that takes it ends.
+type Job = Option<(ConnectionId, Read)>;
+
 /// The readers before their threads run: shards need the queue, and the threads need the shards.
-pub struct Waiting(Receiver<(ConnectionId, Read)>);
+pub struct Waiting(Receiver<Job>);
+
+/// The readers' threads.
+pub struct ReaderThreads {
+    queue: Readers,
+    threads: Vec<JoinHandle<()>>,
+}
 
 impl Readers {
     /// The queue, and what is to work on it.
@@ -34,7 +44,7 @@ impl Readers {
     /// Asks for a read; the connection's shard gets the result.
     pub fn read(&self, connection: ConnectionId, read: Read) {
         // The threads end with the process.
-        let _ = self.queue.send((connection, read));
+        let _ = self.queue.send(Some((connection, read)));
     }
 }
 
@@ -45,24 +55,39 @@ impl Waiting {
     /// A thread cannot be started.
     pub fn start(
         self,
+        queue: Readers,
         readers: Vec<Box<dyn Reader>>,
         indexer: &Indexer,
         shards: &[ShardHandle],
         page_bytes: usize,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<ReaderThreads> {
+        let mut threads = Vec::new();
         for mut reader in readers {
             let (jobs, indexer, shards) = (self.0.clone(), indexer.clone(), shards.to_vec());
-            crate::threads::spawn("reader", move || {
-                for (connection, read) in jobs {
+            threads.push(crate::threads::spawn("reader", move || {
+                for (connection, read) in jobs.into_iter().map_while(|job| job) {
                     let result = run(&mut *reader, &indexer, &read, page_bytes).map_err(|error| {
                         tracing::error!(%error, "the history could not be read");
                         Arc::new(error)
                     });
                     shards[Shard::of(connection)].send(vec![ToShard::Page { connection, read, result }]);
                 }
-            })?;
+            })?);
         }
-        Ok(())
+        Ok(ReaderThreads { queue, threads })
+    }
+}
+
+impl ReaderThreads {
+    /// Ends the threads, and closes what they read from: the store is whole in one file only when nobody has it open.
+    pub fn end(self) {
+        for _ in &self.threads {
+            // The threads end with the process otherwise.
+            let _ = self.queue.queue.send(None);
+        }
+        for thread in self.threads {
+            let _ = thread.join();
+        }
     }
 }
 
