@@ -70,3 +70,14 @@ fn in_a_large_room_only_the_user_is_told() {
     assert!(world.hears(bob).is_empty());
     assert_eq!(world.hears(second), ["own - ada is eve"]);
 }
+
+#[test]
+fn whoever_begins_with_a_nick_was_never_a_guest() {
+    let mut world = World::new();
+    let bob = world.enter(1, "bob");
+    world.hears(bob);
+    let ada = world.connect(2);
+    assert_eq!(world.answer(ada, nick("Bob")), ["no nick_taken"], "and there is no session yet");
+    assert_eq!(world.answer(ada, nick("ada")), ["welcome ada lobby 0/2", "+lobby", "@lobby", "nick ada"]);
+    assert_eq!(world.hears(bob), ["lobby ada joined 2"]);
+}

@@ -81,6 +81,13 @@ impl Sessions {
             }
             Command::Ping => turn.reply(connection, Reply::Pong { reference, time: turn.now }),
             Command::Quit => self.quit(turn, connection),
+            // Whoever begins by saying a name comes in under it, and nobody is told of a guest who was never here.
+            Command::Nick { nick } if self.session_of(connection).is_none() => {
+                self.hello(turn, connection, None, &Hello { nick: Some(nick), ..Hello::default() })?;
+                if let Some(sender) = self.sender_of(connection) {
+                    turn.reply(connection, Reply::Nick { reference, nick: sender.nick });
+                }
+            }
             Command::Nick { nick } => {
                 let ask = self.ask(turn, connection, reference);
                 self.nick(turn, &ask, &nick)?;
