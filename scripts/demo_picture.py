@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/switchboard").resolve()
 PORT = "12345"
-COLUMNS, ROWS = 72, 12
+COLUMNS, ROWS = 84, 11
 
 PANES = [
     ("nc", f"nc localhost {PORT}"),

@@ -78,6 +78,6 @@ fn whoever_begins_with_a_nick_was_never_a_guest() {
     world.hears(bob);
     let ada = world.connect(2);
     assert_eq!(world.answer(ada, nick("Bob")), ["no nick_taken"], "and there is no session yet");
-    assert_eq!(world.answer(ada, nick("ada")), ["welcome ada lobby 0/2", "+lobby", "@lobby", "nick ada"]);
-    assert_eq!(world.hears(bob), ["lobby ada joined 2"]);
+    assert_eq!(world.answer(ada, nick("ada")), ["welcome ada lobby 0/2", "+lobby", "@lobby"]);
+    assert_eq!(world.hears(bob), ["lobby ada joined, 2"]);
 }

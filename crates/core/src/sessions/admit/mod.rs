@@ -84,7 +84,8 @@ impl Sessions {
             // Whoever begins by saying a name comes in under it, and nobody is told of a guest who was never here.
             Command::Nick { nick } if self.session_of(connection).is_none() => {
                 self.hello(turn, connection, None, &Hello { nick: Some(nick), ..Hello::default() })?;
-                if let Some(sender) = self.sender_of(connection) {
+                // The welcome says it too; who asked by a name of its own waits for an answer of that name.
+                if let Some(sender) = self.sender_of(connection).filter(|_| reference.is_some()) {
                     turn.reply(connection, Reply::Nick { reference, nick: sender.nick });
                 }
             }
