@@ -49,7 +49,7 @@ impl Position {
     /// Our own message got this number. The acknowledgement of one that had been stored before a cut may come while
     /// the events below it are still on their way, so it proves nothing about them.
     pub(crate) fn own(&mut self, seq: Seq) {
-        if seq == self.last + 1 {
+        if seq == next(self.last) {
             self.advance(seq);
         } else if seq > self.last {
             self.ahead.insert(seq);
@@ -63,7 +63,7 @@ impl Position {
 
     /// The server went on at `seq` without replaying what was before: the numbers never shown, if there are any.
     pub(crate) fn jump(&mut self, seq: Seq) -> Option<(Seq, Seq)> {
-        let hole = if seq > self.last { self.hole_before(seq + 1) } else { None };
+        let hole = if seq > self.last { self.hole_before(next(seq)) } else { None };
         *self = Self::at(seq);
         hole
     }
@@ -76,7 +76,7 @@ impl Position {
     }
 
     fn hole_before(&self, seq: Seq) -> Option<(Seq, Seq)> {
-        let mut missing = (self.last + 1..seq).filter(|number| !self.ahead.contains(number));
+        let mut missing = (next(self.last)..seq).filter(|number| !self.ahead.contains(number));
         let first = missing.next()?;
         let last = (first..seq).rev().find(|number| !self.ahead.contains(number))?;
         Some((first, last))
@@ -84,11 +84,16 @@ impl Position {
 
     fn advance(&mut self, seq: Seq) {
         self.last = seq;
-        self.ahead = self.ahead.split_off(&(seq + 1));
-        while self.ahead.remove(&(self.last + 1)) {
-            self.last += 1;
+        self.ahead = self.ahead.split_off(&next(seq));
+        while self.ahead.remove(&next(self.last)) {
+            self.last = next(self.last);
         }
     }
+}
+
+/// The number after this one. A server of ours never comes to the last number there is, but any server can name it.
+const fn next(seq: Seq) -> Seq {
+    seq.saturating_add(1)
 }
 
 #[cfg(test)]
@@ -136,6 +141,18 @@ mod tests {
         assert_eq!(position.jump(9), Some((6, 9)));
         assert_eq!(position.jump(3), None);
         assert_eq!(position.last(), 3);
+    }
+
+    #[test]
+    fn the_last_number_there_is_does_no_harm() {
+        let mut position = Position::at(4);
+        position.own(Seq::MAX);
+        assert_eq!(position.event(5), FRESH);
+        assert_eq!(position.jump(Seq::MAX), Some((6, Seq::MAX - 1)));
+        position.own(Seq::MAX);
+        assert_eq!(position.event(Seq::MAX), KNOWN);
+        assert_eq!(position.last(), Seq::MAX);
+        assert_eq!(position.jump(3), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::fields::{self, Fault, Fields};
 use super::write::harmless;
+use serde_json::Value;
 use std::sync::Arc;
 use switchboard_core::limits::REFERENCE_BYTES_MAX;
 use switchboard_core::vocabulary::VOCABULARY;
@@ -127,6 +128,10 @@ fn relay(fields: &Fields<'_>) -> Result<Command, Fault> {
     let args = fields.args.map_or("[]", |args| args.get());
     if !args.starts_with('[') {
         return Err("`args` must be an array".to_owned());
+    }
+    if serde_json::from_str::<Value>(args).is_err() {
+        // Passed on as it is, half a character or a number beyond all bounds would be an error to every strict reader.
+        return Err("`args` can only hold whole characters, and numbers below 1e308".to_owned());
     }
     Ok(Command::Relay { name, args: harmless(args).into(), to: fields::session(fields.to, "to")? })
 }

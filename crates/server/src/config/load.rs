@@ -99,7 +99,7 @@ impl Loader {
                     unknown_key(name, closest_setting("", name))
                 } else {
                     let hint = closest_section(name).map_or_else(String::new, |s| format!("; did you mean [{s}]?"));
-                    format!("unknown section [{name}]{hint}")
+                    format!("unknown section [{}]{hint}", name.escape_debug())
                 };
                 self.problem(place(), message);
                 continue;
@@ -213,7 +213,8 @@ fn find_path(path: &str) -> Option<&'static Setting> {
 
 fn unknown_key(path: &str, closest: Option<String>) -> String {
     let hint = closest.map_or_else(String::new, |closest| format!("; did you mean {closest}?"));
-    format!("unknown key {path}{hint}")
+    // A quoted key may hold a line end; a problem is one line.
+    format!("unknown key {}{hint}", path.escape_debug())
 }
 
 fn start_of_key(table: &dyn TableLike, key: &str) -> Option<usize> {

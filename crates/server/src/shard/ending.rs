@@ -151,6 +151,10 @@ impl Shard {
         }
         self.waiting_bytes -= connection.outbox.bytes();
         connection.outbox = super::outbox::Outbox::default();
+        if connection.dirty {
+            // Its slot may soon be another's, and that one is listed once.
+            self.dirty.retain(|listed| *listed != slot);
+        }
         connection.gate = None;
         connection.phase = Phase::Gone;
         connection.give_up = Tick::MAX;

@@ -16,6 +16,8 @@ fn problems_in_the_file_name_line_and_column() {
         ("listen = []", "FILE:1:1: unknown key listen; did you mean server.listen?"),
         ("\n[limit]\nnick_chars = 1", "FILE:2:2: unknown section [limit]; did you mean [limits]?"),
         ("[banana]", "FILE:1:2: unknown section [banana]"),
+        ("[\"a\\nb\"]", "FILE:1:2: unknown section [a\\nb]"),
+        ("limits.\"a\\nb\" = 1", "FILE:1:8: unknown key limits.a\\nb"),
         ("limits = 5", "FILE:1:1: limits is a section: write [limits] and its keys below it"),
         ("[[limits]]\nnick_chars = 20", "FILE:1:3: limits is a section: write [limits] and its keys below it"),
         ("[limits]\nnick_chars = \"20\"", "FILE:2:14: limits.nick_chars must be a whole number, not \"20\""),
