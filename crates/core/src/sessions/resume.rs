@@ -100,7 +100,7 @@ impl Sessions {
     fn tell_missed(&mut self, turn: &mut Turn<'_>, to: ConnectionId, missed: Missed) {
         if missed.dropped > 0 {
             let text = format!("{} older private messages were not kept while you were away", missed.dropped);
-            let notice = Body::Notice { code: "private_missed", text: Arc::from(text) };
+            let notice = Body::Notice { code: "missed_private", text: Arc::from(text) };
             let event = self.event(turn.now, None, notice);
             turn.push(Output::Deliver { to, event, own: false });
         }

@@ -133,7 +133,7 @@ fn private_messages_wait_for_a_cut_session() {
     }
     let again = world.connect(4);
     let heard = world.answer(again, resume(&token, &[]));
-    assert!(heard[3].starts_with("- notice private_missed: 2 "), "{}", heard[3]);
+    assert!(heard[3].starts_with("- notice missed_private: 2 "), "{}", heard[3]);
     assert_eq!(heard[4], "- <ada> to bob: 2");
     assert_eq!(heard.len(), 4 + 64);
 }
