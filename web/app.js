@@ -1,0 +1,393 @@
+// The page: puts the state on the screen and what people do into the state; addresses, keys, notifications.
+
+/** @import { Message, Room, State } from './state/types.js' */
+import { Session } from './session.js';
+import { understand } from './state/commands.js';
+import { mentions } from './state/markup.js';
+import { browser, tab } from './storage.js';
+import { Composer } from './view/composer.js';
+import { announce, copyText, find, h } from './view/dom.js';
+import { Head } from './view/head.js';
+import { Sides } from './view/sides.js';
+import { Timeline } from './view/timeline.js';
+
+/** New messages within this time are told in one sentence to whoever listens. */
+const ANNOUNCE_MS = 700;
+const THEMES = ['system', 'light', 'dark'];
+/** A swipe is at least as long. */
+const SWIPE_PX = 60;
+
+/** Panels come when they are asked for first. @type {Record<string, () => Promise<{ open(app: App, what: any): void }>>} */
+const PANELS = {
+  plug: () => import('./view/plug.js'),
+  wires: () => import('./view/wires.js'),
+  bytes: () => import('./view/bytes.js'),
+  search: () => import('./view/search.js'),
+  join: () => import('./view/join.js'),
+  help: () => import('./view/help.js'),
+};
+
+export class App {
+  session = new Session(() => this.#render(), (key, message) => this.#live(key, message));
+  theme = THEMES.includes(browser.get('theme')) ? browser.get('theme') : 'system';
+  notifies = browser.get('notifies') === true;
+  /** Lines of the Plug in panel that were copied, the latest last. @type {string[]} */
+  copied = [];
+  #timeline = new Timeline(this);
+  #composer = new Composer(this);
+  #head = new Head(this);
+  #sides = new Sides(this);
+  #title = '';
+  /** @type {Message[]} */
+  #news = [];
+  #isRouted = false;
+
+  /** The key of the room on the screen. */
+  get current() {
+    return this.session.state.current;
+  }
+
+  /** Whether this page may show notifications at all: not on plain http from elsewhere. */
+  get canNotify() {
+    return 'Notification' in window && isSecureContext;
+  }
+
+  start() {
+    this.#useTheme();
+    takePass();
+    addEventListener('hashchange', () => this.#route());
+    addEventListener('keydown', (event) => this.#keyed(event));
+    for (const happening of ['focus', 'blur', 'visibilitychange', 'pageshow']) {
+      addEventListener(happening, () => this.#attend());
+    }
+    // After a sleep the connection may be gone without a word.
+    addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') this.session.check(); });
+    find('skip').addEventListener('click', () => this.#composer.focus());
+    find('shade').addEventListener('click', () => this.slide(''));
+    find('rooms').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
+    find('side').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
+    this.#swipes();
+    this.session.start();
+    this.#attend();
+  }
+
+  #render() {
+    const { state } = this.session;
+    if (!this.#isRouted && state.epoch !== '') this.#route();
+    if (this.current !== '' && !state.rooms[this.current]) this.open(state.order[0] ?? '');
+    this.#head.render(state);
+    this.#sides.render(state);
+    this.#composer.render(state);
+    this.#timeline.render(state);
+    this.#showTitle(state);
+  }
+
+  /** @param {string} key */
+  addressOf(key) {
+    return key.startsWith('@') ? `#/person/${encodeURIComponent(key.slice(1))}` : `#/room/${encodeURIComponent(key.slice(1))}`;
+  }
+
+  /** @param {Message} item */
+  linkTo(item) {
+    const where = item.seq === null ? '' : `/${item.seq}`;
+    return location.origin + location.pathname + this.addressOf(this.current) + where;
+  }
+
+  /** Goes to a room or conversation. @param {string} key */
+  open(key) {
+    if (key !== '') location.hash = this.addressOf(key);
+  }
+
+  /** What the address says is shown: `#/room/NAME`, `#/room/NAME/SEQ`, `#/person/NICK`. */
+  async #route() {
+    const { state } = this.session;
+    if (state.epoch === '') return;
+    this.#isRouted = true;
+    const [, kind, name = '', seq = ''] = location.hash.split('/').map(decoded);
+    let key = name === '' ? (state.order[0] ?? '') : kind === 'person' ? `@${name}` : `#${name}`;
+    if (key.startsWith('#') && !state.rooms[key]) {
+      try {
+        key = await this.session.join(name);
+      } catch (error) {
+        announce(error instanceof Error ? error.message : '');
+        key = state.order[0] ?? '';
+      }
+    }
+    if (key === '' || key === '@') return;
+    const isOther = key !== this.current && this.current !== '';
+    this.session.dispatch({ do: 'open', key });
+    if (/^\d+$/.test(seq)) this.#timeline.jump(Number(seq));
+    if (isOther && document.activeElement?.id !== 'nick' && !document.querySelector('dialog[open]')) {
+      this.#timeline.focus();
+      const room = this.session.room(key);
+      if (room) announce(room.isPerson ? `Conversation with ${room.name}` : `Room ${room.name}`);
+    }
+  }
+
+  /** Somebody typed a line. @param {string} key @param {string} text */
+  async typed(key, text) {
+    const typed = understand(text);
+    try {
+      switch (typed.do) {
+        case 'say':
+          this.session.say(key, typed.text, typed.action);
+          this.#timeline.toEnd();
+          break;
+        case 'tell':
+          this.open(`@${typed.nick}`);
+          this.session.dispatch({ do: 'open', key: `@${typed.nick}` });
+          this.session.say(`@${typed.nick}`, typed.text);
+          break;
+        case 'nick': await this.session.takeNick(typed.word); break;
+        case 'join': this.open(await this.session.join(typed.word)); break;
+        case 'leave':
+          await this.session.leave(key);
+          this.open(this.current);
+          break;
+        case 'topic': await this.session.setTopic(key, typed.text); break;
+        case 'pass': this.session.givePass(typed.word); break;
+        case 'who': this.slide('side'); break;
+        case 'search': this.show('search', typed.word); break;
+        case 'plug':
+        case 'wires':
+        case 'help': this.show(typed.do); break;
+        case 'wrong': this.#say(typed.why); break;
+      }
+    } catch (error) {
+      this.#say(error instanceof Error ? error.message : 'That did not work');
+    }
+  }
+
+  /** The page says something, to whoever looks and whoever listens. @param {string} text */
+  #say(text) {
+    this.session.dispatch({ do: 'notice', text, now: Date.now() });
+    announce(text);
+  }
+
+  /** Opens a panel. @param {string} name @param {any} [what] */
+  async show(name, what) {
+    this.slide('');
+    try {
+      (await PANELS[name]()).open(this, what);
+    } catch {
+      this.#say('That part of the page could not be loaded. Reload the page, or try again when the server is back.');
+    }
+  }
+
+  /** @param {Message} item */
+  quote(item) {
+    const lines = item.text.split('\n').slice(0, 6).map((line) => `> ${line}`).join('\n');
+    this.#composer.put(`${lines}\n@${item.from.nick} ${this.#composer.text}`);
+  }
+
+  /** @param {string} text @param {string} words */
+  async copy(text, words) {
+    await copyText(text);
+    announce(words);
+  }
+
+  /** @param {number} seq */
+  jump(seq) {
+    return this.#timeline.jump(seq);
+  }
+
+  editTopic() {
+    this.#composer.put(`/topic ${this.session.room(this.current)?.topic ?? ''}`);
+  }
+
+  editName() {
+    this.slide('');
+    this.#composer.put(`/nick ${this.session.state.me.nick}`);
+  }
+
+  focusComposer() {
+    this.#composer.focus();
+  }
+
+  /** Whether to ask for a name: once, of whoever never chose one. @param {State} state */
+  wantsName(state) {
+    return state.epoch !== '' && state.link.phase === 'open' && browser.get('user')?.isChosen !== true && tab.get('guest') !== true;
+  }
+
+  keepGuestName() {
+    tab.set('guest', true);
+    this.#render();
+    this.#composer.focus();
+  }
+
+  /** Shows a side bar over the conversation on a small screen; '' shows none. @param {'rooms' | 'side' | ''} which */
+  slide(which) {
+    const app = find('app');
+    const before = app.dataset.open ?? '';
+    if (which === before) which = '';
+    app.dataset.open = which;
+    const isOver = which !== '' && getComputedStyle(find(which)).position === 'fixed';
+    find('main').inert = isOver;
+    if (isOver) {
+      const first = find(which).querySelector('[aria-current], a, button');
+      if (first instanceof HTMLElement) first.focus();
+    }
+  }
+
+  nextTheme() {
+    this.theme = THEMES[(THEMES.indexOf(this.theme) + 1) % THEMES.length];
+    browser.set('theme', this.theme);
+    this.#useTheme();
+    this.#render();
+  }
+
+  #useTheme() {
+    if (this.theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = this.theme;
+  }
+
+  async toggleNotifications() {
+    this.notifies = !this.notifies && (await Notification.requestPermission()) === 'granted';
+    browser.set('notifies', this.notifies);
+    this.#render();
+  }
+
+  /** What an empty room shows: how to plug something in. @param {Room} room */
+  emptyRoom(room) {
+    const place = h('div', { class: 'empty' });
+    if (room.isPerson) {
+      place.append(h('p', { class: 'big' }, 'Say something to ', h('bdi', null, room.name), '.'),
+        h('p', null, 'Private messages live as long as both of you are here.'));
+      return place;
+    }
+    place.append(h('p', { class: 'big' }, room.members > 1 ? 'Nobody has said anything yet.' : 'You’re first. Plug something in:'));
+    import('./view/plug.js').then(({ fewLines }) => place.append(fewLines(this)), () => {});
+    return place;
+  }
+
+  /** Somebody looks at the page, or does not any more. */
+  #attend() {
+    const attentive = document.visibilityState === 'visible' && document.hasFocus();
+    this.session.dispatch({ do: 'attentive', attentive });
+  }
+
+  /** @param {string} key @param {Message} message */
+  #live(key, message) {
+    const isNamed = key.startsWith('@') || mentions(message.text, this.session.state.me.nick);
+    if (isNamed && this.notifies && this.canNotify && !this.session.state.attentive && Notification.permission === 'granted') {
+      // One sender's notices replace each other.
+      const notice = new Notification(`${message.from.nick} in ${key.replace('@', '')}`, { body: message.text.slice(0, 200), tag: `${key} ${message.from.nick}` });
+      notice.onclick = () => {
+        window.focus();
+        this.open(key);
+        notice.close();
+      };
+    }
+    if (key !== this.current) return;
+    if (this.#news.length === 0) setTimeout(() => this.#tellNews(), ANNOUNCE_MS);
+    this.#news.push(message);
+  }
+
+  #tellNews() {
+    const news = this.#news.splice(0);
+    if (news.length > 3) announce(`${news.length} new messages`);
+    else announce(news.map(({ from, text }) => `${from.nick}: ${text.slice(0, 200)}`).join('. '));
+  }
+
+  /** @param {State} state */
+  #showTitle(state) {
+    const rooms = Object.values(state.rooms);
+    const mentioned = rooms.reduce((sum, room) => sum + room.mentions, 0);
+    const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+    const room = state.rooms[state.current];
+    const title = `${mentioned > 0 ? `(${mentioned}) ` : unread > 0 ? '• ' : ''}${room ? `${room.name} · ` : ''}Switchboard`;
+    if (title === this.#title) return;
+    this.#title = title;
+    document.title = title;
+    const icon = /** @type {HTMLLinkElement} */ (find('icon'));
+    const href = icon.href.replace(/icon(-unread)?\.svg/, unread > 0 ? 'icon-unread.svg' : 'icon.svg');
+    if (icon.href !== href) icon.href = href;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keyed(event) {
+    const target = event.target instanceof HTMLElement ? event.target : document.body;
+    const isDialog = document.querySelector('dialog[open]') !== null;
+    if (isDialog) return;
+    const isField = target.matches('input, textarea, select');
+    const { key } = event;
+    if (event.altKey && !event.ctrlKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
+      event.preventDefault();
+      this.#step(key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+    } else if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === 'k') {
+      event.preventDefault();
+      this.show('join');
+    } else if ((event.ctrlKey || event.metaKey) && event.shiftKey && key.toLowerCase() === 'f') {
+      event.preventDefault();
+      this.show('search');
+    } else if (key === 'F6') {
+      event.preventDefault();
+      this.#region(event.shiftKey ? -1 : 1);
+    } else if (key === 'Escape') {
+      if (find('app').dataset.open) this.slide('');
+      else {
+        this.#timeline.toEnd();
+        this.#composer.focus();
+      }
+    } else if (key === '?' && (!isField || this.#composer.text === '') && target.id !== 'nick' && target.id !== 'pass') {
+      event.preventDefault();
+      this.show('help');
+    } else if (key.length === 1 && key !== ' ' && !isField && !event.ctrlKey && !event.metaKey && !event.altKey && !target.closest('.actions')) {
+      // Whoever types means the message box, and the letter goes there.
+      this.#composer.focus();
+    }
+  }
+
+  /** The next room, or the next with something unread. @param {number} by @param {boolean} isUnread */
+  #step(by, isUnread) {
+    const { order, rooms, current } = this.session.state;
+    for (let step = 1; step <= order.length; step += 1) {
+      const key = order[(order.indexOf(current) + by * step + order.length * step) % order.length];
+      if (!isUnread || rooms[key].unread > 0) return this.open(key);
+    }
+  }
+
+  /** The next part of the page: rooms, conversation, message box, members. @param {number} by */
+  #region(by) {
+    const regions = [find('rooms'), find('log'), find('composer'), find('side')].filter((one) => one.checkVisibility());
+    const at = regions.findIndex((region) => region.contains(document.activeElement));
+    const region = regions[(at + by + regions.length) % regions.length];
+    const first = region.querySelector('[aria-current], article[tabindex="0"], textarea, a, button');
+    if (first instanceof HTMLElement) first.focus();
+  }
+
+  #swipes() {
+    /** @type {Touch | null} */
+    let from = null;
+    addEventListener('touchstart', (event) => { from = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });
+    addEventListener('touchend', (event) => {
+      const to = event.changedTouches[0];
+      if (!from || document.querySelector('dialog[open]') || getSelection()?.isCollapsed === false) return;
+      const [right, down] = [to.clientX - from.clientX, Math.abs(to.clientY - from.clientY)];
+      if (from.target instanceof Element && from.target.closest('pre')) return;
+      if (Math.abs(right) < SWIPE_PX || down > Math.abs(right) / 2) return;
+      const open = find('app').dataset.open ?? '';
+      if (open !== '') this.slide('');
+      else this.slide(right > 0 ? 'rooms' : 'side');
+    }, { passive: true });
+  }
+}
+
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** A link with a join code in it (`#pass=CODE`, as the QR code has) opens the door, and is forgotten. */
+function takePass() {
+  const pass = /^#pass=([^&]+)/.exec(location.hash)?.[1];
+  if (!pass) return;
+  browser.set('user', { ...browser.get('user'), pass: decoded(pass) });
+  history.replaceState(null, '', location.pathname);
+}
+
+new App().start();

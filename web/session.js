@@ -1,0 +1,374 @@
+// What ties the connection to the state: says hello, loads history when it is wanted, sends what is on its way.
+
+/** @import { Action } from './state/reduce.js' */
+/** @import { Incoming, Link, Message, Room, State } from './state/types.js' */
+import { Connection, Interrupted, Refused, webSocket } from './connection.js';
+import { next as nextPending, PASSING, restored } from './state/queue.js';
+import { EMPTY, reduce } from './state/reduce.js';
+import { firstSeq, itemOf, lastSeq } from './state/room.js';
+import { messageId } from './state/words.js';
+import { browser, tab } from './storage.js';
+
+/** Events in a page of history. */
+const PAGE = 80;
+/** A refusal that passes by itself is tried again after this time. */
+const PASSING_MS = 1_200;
+/** Others are told of typing once in this time. */
+const TYPING_MS = 3_000;
+/** What is older was missed, and is not announced as if it happened now. */
+const LIVE_MS = 30_000;
+/** Rooms that a new tab joins again. */
+const ROOMS_MAX = 50;
+
+export class Session {
+  /** @type {State} */
+  state = EMPTY;
+  #changed;
+  #live;
+  #connection;
+  /** @type {Set<string>} */
+  #loading = new Set();
+  /** @type {'resume' | 'further' | 'fresh'} */
+  #mode;
+  #nickRefused = false;
+  #takenOver = 0;
+  #typed = 0;
+  #isScheduled = false;
+  /** @type {Record<string, number>} */
+  #reads = {};
+
+  /**
+   * @param {() => void} changed the state is another one; called at most once a frame
+   * @param {(key: string, message: Message) => void} live somebody else said something just now
+   */
+  constructor(changed, live) {
+    this.#changed = changed;
+    this.#live = live;
+    this.#mode = tab.get('session')?.token ? 'resume' : browser.get('user')?.token ? 'further' : 'fresh';
+    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+    this.#connection = new Connection([webSocket(address)], {
+      hello: () => this.#hello(),
+      welcomed: (welcome) => this.#welcomed(welcome),
+      refused: (error) => this.#refused(error),
+      heard: (event) => this.#heard(event),
+      changed: (link) => this.#link(link),
+      ended: (closing) => this.#ended(closing),
+    });
+  }
+
+  /** Connects, with what was left from before. */
+  start() {
+    this.dispatch({ do: 'restore', pending: restored(tab.get('queue')) });
+    this.#connection.connect();
+    addEventListener('online', () => this.#connection.connect());
+    addEventListener('offline', () => this.#connection.check());
+    addEventListener('storage', (event) => { if (event.key === 'switchboard.reads') this.#readElsewhere(); });
+    setInterval(() => {
+      const isAnybodyTyping = Object.values(this.state.rooms).some((room) => Object.keys(room.typing).length > 0);
+      if (isAnybodyTyping) this.dispatch({ do: 'tick', now: Date.now() });
+    }, 1_000);
+  }
+
+  /** @param {Action} action */
+  dispatch(action) {
+    const before = this.state;
+    this.state = reduce(before, action);
+    if (this.state === before) return;
+    if (this.state.pending !== before.pending) tab.set('queue', this.state.pending);
+    this.#schedule();
+  }
+
+  #schedule() {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const settle = () => {
+      this.#isScheduled = false;
+      this.#settle();
+      this.#changed();
+    };
+    // A hidden page has no frames, and its title still counts.
+    if (document.visibilityState === 'visible') requestAnimationFrame(settle);
+    else setTimeout(settle, 100);
+  }
+
+  /** @param {string} key */
+  room(key) {
+    return /** @type {Room | undefined} */ (this.state.rooms[key]);
+  }
+
+  retryNow() {
+    this.#connection.connect();
+  }
+
+  check() {
+    this.#connection.check();
+  }
+
+  /** @param {string} pass */
+  givePass(pass) {
+    browser.set('user', { ...browser.get('user'), pass });
+    this.#connection.helloAgain();
+  }
+
+  /** @param {string} key @param {string} text @param {boolean} [action] */
+  say(key, text, action = false) {
+    const now = Date.now();
+    this.dispatch({ do: 'say', id: messageId(now), key, text, action, now });
+    this.#pump();
+  }
+
+  /** @param {string} id */
+  retry(id) {
+    this.dispatch({ do: 'retry', id });
+    this.#pump();
+  }
+
+  /** @param {string} id */
+  discard(id) {
+    this.dispatch({ do: 'discard', id });
+    this.#pump();
+  }
+
+  /** Others see that somebody writes. @param {string} key */
+  typing(key) {
+    const now = Date.now();
+    if (!key.startsWith('#') || now - this.#typed < TYPING_MS) return;
+    this.#typed = now;
+    this.#connection.tell({ type: 'typing', room: key.slice(1) });
+  }
+
+  /** @param {string} nick @returns {Promise<void>} */
+  async takeNick(nick) {
+    const answer = await this.#connection.request({ type: 'nick', nick });
+    this.dispatch({ do: 'nick', nick: answer.nick ?? nick });
+    browser.set('user', { ...browser.get('user'), nick: answer.nick ?? nick, isChosen: true });
+  }
+
+  /** Joins a room, or makes it, and gives its key. @param {string} name @returns {Promise<string>} */
+  async join(name) {
+    const answer = await this.#connection.request({ type: 'join', room: name });
+    const row = {
+      room: answer.room ?? name, seq: answer.seq ?? 0, members: Number(answer.members ?? 0), topic: answer.topic ?? '',
+    };
+    this.dispatch({ do: 'joined', row });
+    this.#remember();
+    return `#${row.room}`;
+  }
+
+  /** @param {string} key */
+  async leave(key) {
+    if (key.startsWith('#')) await this.#connection.request({ type: 'leave', room: key.slice(1) });
+    this.dispatch({ do: 'left', key });
+    this.#remember();
+  }
+
+  /** @param {string} key @param {string} text */
+  async setTopic(key, text) {
+    await this.#connection.request({ type: 'topic', room: key.slice(1), text });
+  }
+
+  /** @returns {Promise<Incoming>} */
+  rooms() {
+    return this.#connection.request({ type: 'rooms' });
+  }
+
+  /** @param {string} room @param {string} query @param {number} [before] @returns {Promise<Incoming>} */
+  search(room, query, before) {
+    return this.#connection.request({ type: 'search', room, query, limit: 30, ...(before ? { before } : {}) });
+  }
+
+  /** Older history, if there is any. @param {string} key */
+  loadBefore(key) {
+    const room = this.room(key);
+    if (!room?.loaded || room.atStart || room.isPerson) return;
+    this.#load(key, 'before', { before: firstSeq(room) });
+  }
+
+  /** Newer history, if the window does not reach the end. @param {string} key */
+  loadAfter(key) {
+    const room = this.room(key);
+    if (!room?.loaded || room.atEnd || room.isPerson) return;
+    this.#load(key, 'after', { after: lastSeq(room) });
+  }
+
+  /** The history around a message. @param {string} key @param {number} seq */
+  async loadAround(key, seq) {
+    const room = this.room(key);
+    if (!room || room.items.some((item) => item.seq === seq)) return;
+    this.dispatch({ do: 'following', key, following: false });
+    await this.#load(key, 'around', { before: seq + PAGE / 2 });
+  }
+
+  /** The end of the history, from wherever the window is. @param {string} key */
+  loadLatest(key) {
+    const room = this.room(key);
+    if (room && !room.atEnd) this.dispatch({ do: 'reload', key });
+  }
+
+  /**
+   * @param {string} key
+   * @param {'latest' | 'before' | 'after' | 'around'} where
+   * @param {Record<string, number>} range
+   */
+  async #load(key, where, range) {
+    if (this.#loading.has(key) || !this.#connection.isOpen) return;
+    this.#loading.add(key);
+    try {
+      const page = await this.#connection.request({ type: 'history', room: key.slice(1), limit: PAGE, ...range });
+      this.dispatch({ do: 'page', key, page, where });
+    } catch (error) {
+      // Drawing it again finds what is still missing.
+      if (error instanceof Refused && error.code === 'rate_limited') setTimeout(() => this.#schedule(), PASSING_MS);
+    } finally {
+      this.#loading.delete(key);
+    }
+  }
+
+  /** What follows from the state as it is now: the current room is loaded up to its end, and its people are known. */
+  #settle() {
+    const room = this.room(this.state.current);
+    if (room?.joined && !room.isPerson && this.#connection.isOpen) {
+      if (!room.loaded) this.#load(room.key, 'latest', {});
+      else if (!room.atEnd && room.following) this.#load(room.key, 'after', { after: lastSeq(room) });
+      if (room.people === null && !this.#loading.has(`people ${room.key}`)) this.#people(room.key);
+    }
+    this.#keepReads();
+  }
+
+  /** @param {string} key */
+  async #people(key) {
+    const mark = `people ${key}`;
+    this.#loading.add(mark);
+    try {
+      const people = await this.#connection.request({ type: 'members', room: key.slice(1) });
+      this.dispatch({ do: 'people', key, people });
+    } catch {
+      // The count is known, and the list comes with the next opening.
+    } finally {
+      // In a large room the list would be asked for with each change: it may be some seconds old.
+      setTimeout(() => this.#loading.delete(mark), 5_000);
+    }
+  }
+
+  #hello() {
+    const user = browser.get('user') ?? {};
+    const pass = user.pass ? { pass: user.pass } : {};
+    const nick = user.nick && user.isChosen && !this.#nickRefused ? { nick: user.nick } : {};
+    if (this.#mode === 'fresh') return { ...nick, ...pass };
+    if (this.#mode === 'further') return { ...nick, ...pass, token: user.token, as: 'new' };
+    /** @type {Record<string, number>} */
+    const resume = {};
+    for (const room of Object.values(this.state.rooms)) {
+      if (room.joined && !room.isPerson && room.loaded && room.atEnd) resume[room.name] = lastSeq(room);
+    }
+    return { ...nick, ...pass, token: tab.get('session')?.token, resume };
+  }
+
+  /** @param {Incoming} welcome */
+  #welcomed(welcome) {
+    this.#mode = 'resume';
+    this.#nickRefused = false;
+    tab.set('session', { token: welcome.token });
+    browser.set('user', { ...browser.get('user'), token: welcome.token });
+    const kept = browser.get('reads');
+    this.#reads = kept?.epoch === welcome.epoch ? kept.rooms : {};
+    this.dispatch({ do: 'welcome', welcome, reads: this.#reads });
+    const joined = new Set((welcome.rooms ?? []).map((row) => row.room));
+    const known = Object.values(this.state.rooms).filter((room) => room.joined && !room.isPerson).map((room) => room.name);
+    const wanted = new Set([...(browser.get('rooms') ?? []), ...known].slice(0, ROOMS_MAX));
+    // The connection counts as open only after this, and the rooms come before the messages for them.
+    queueMicrotask(async () => {
+      await Promise.all([...wanted].filter((name) => !joined.has(name)).map((name) => this.join(name).catch(() => {})));
+      this.#settle();
+      this.#pump();
+    });
+  }
+
+  /** @param {Incoming} error @returns {'again' | 'wait'} */
+  #refused(error) {
+    switch (error.code) {
+      case 'nick_taken':
+      case 'nick_invalid':
+        if (this.#nickRefused) return 'wait';
+        this.#nickRefused = true;
+        return 'again';
+      case 'too_many_sessions':
+        if (this.#mode === 'fresh') return 'wait';
+        this.#mode = 'fresh';
+        return 'again';
+      case 'pass_wrong':
+        browser.set('user', { ...browser.get('user'), pass: undefined });
+        return 'wait';
+      default:
+        return 'wait';
+    }
+  }
+
+  /** @param {Incoming} closing @returns {'again' | 'stay'} */
+  #ended(closing) {
+    // A copy of this tab has the same token: it keeps that session, and this tab goes on with one of its own.
+    if (closing.code === 'taken_over' && this.#takenOver < 3) {
+      this.#takenOver += 1;
+      this.#mode = 'further';
+      return 'again';
+    }
+    return 'stay';
+  }
+
+  /** @param {Incoming} event */
+  #heard(event) {
+    const now = Date.now();
+    const isNew = event.seq === undefined || event.seq > (this.room(`#${event.room}`)?.seq ?? 0);
+    this.dispatch({ do: 'event', event, now });
+    if (event.type !== 'message' || !isNew || event.own) return;
+    const item = itemOf(event, this.state.me.nick);
+    if (item?.kind !== 'message' || now - item.time > LIVE_MS) return;
+    this.#live(event.room === undefined ? `@${event.from.nick}` : `#${event.room}`, item);
+  }
+
+  /** @param {Link} link */
+  #link(link) {
+    this.dispatch({ do: 'link', link });
+  }
+
+  /** Sends the next message, if none is under way. */
+  async #pump() {
+    const message = nextPending(this.state.pending);
+    if (!message || !this.#connection.isOpen) return;
+    const { id, key, text, action } = message;
+    this.dispatch({ do: 'sending', id });
+    const target = key.startsWith('@') ? { to: key.slice(1) } : { room: key.slice(1) };
+    try {
+      const answer = await this.#connection.request({ type: 'message', ...target, text, id, ...(action ? { action } : {}) });
+      this.dispatch({ do: 'stored', id, seq: answer.seq ?? null, time: answer.time ?? '' });
+    } catch (error) {
+      if (error instanceof Interrupted) return;
+      const code = error instanceof Refused ? error.code : 'internal';
+      this.dispatch({ do: 'refused', id, code, reason: error instanceof Error ? error.message : '' });
+      if (PASSING.includes(code)) await new Promise((resolve) => { setTimeout(resolve, PASSING_MS); });
+    }
+    this.#pump();
+  }
+
+  #remember() {
+    const rooms = Object.values(this.state.rooms).filter((room) => room.joined && !room.isPerson);
+    browser.set('rooms', rooms.map((room) => room.name));
+  }
+
+  #keepReads() {
+    let isChanged = false;
+    for (const room of Object.values(this.state.rooms)) {
+      if (!room.isPerson && room.joined && room.read > (this.#reads[room.name] ?? -1)) {
+        this.#reads = { ...this.#reads, [room.name]: room.read };
+        isChanged = true;
+      }
+    }
+    if (isChanged) browser.set('reads', { epoch: this.state.epoch, rooms: this.#reads });
+  }
+
+  #readElsewhere() {
+    const kept = browser.get('reads');
+    if (kept?.epoch !== this.state.epoch) return;
+    for (const [name, seq] of Object.entries(kept.rooms)) this.dispatch({ do: 'read', key: `#${name}`, seq: Number(seq) });
+  }
+}

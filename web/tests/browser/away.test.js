@@ -1,0 +1,161 @@
+// The server goes away, or the network does: nothing is lost, nothing comes twice, and typing goes on.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { browse, call, directory, plug, program, proxy, say, serve, texts, UNLIMITED, visit } from '../support.js';
+
+let browser;
+before(async () => { browser = await browse(); });
+after(() => browser.close());
+
+test('a cut is mended without a hole or a duplicate', async () => {
+  const server = await serve();
+  const wire = await proxy(server.port);
+  const { page, context, faults } = await visit(browser, wire.url);
+  await call(page, 'ada');
+  const nc = await plug(server.port, 'before');
+  await page.getByText('before').waitFor();
+  wire.cut();
+  for (let number = 1; number <= 20; number += 1) nc.say(`missed ${number}`);
+  for (const text of ['mine 1', 'mine 2', 'mine 3']) await say(page, text);
+  await page.getByText('Server away. 3 messages will go when it’s back.').waitFor();
+  assert.equal(await page.locator('article.waiting').count(), 3);
+  wire.mend();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await nc.hears('mine 3');
+  await page.locator('#banner').waitFor({ state: 'hidden' });
+  await page.waitForFunction(() => document.querySelectorAll('article').length === 24 && !document.querySelector('article.waiting, article.sending'));
+  const missed = Array.from({ length: 20 }, (_, at) => `missed ${at + 1}`);
+  assert.deepEqual(await texts(page), ['before', ...missed, 'mine 1', 'mine 2', 'mine 3']);
+  assert.equal(nc.heard().match(/mine \d/g)?.length, 3);
+  assert.equal(await page.getByText(/joined/).count(), 1, 'only nc came; nobody saw ada leave');
+  assert.deepEqual(faults, []);
+  await context.close();
+  nc.end();
+  wire.end();
+  await server.stop();
+});
+
+test('a message whose acknowledgement was lost with the server is stored once', async () => {
+  const place = directory();
+  const first = await serve(UNLIMITED, { directory: place.path });
+  const { page, context, faults } = await visit(browser, first.url);
+  await call(page, 'ada');
+  await say(page, 'kept');
+  await page.locator('article:not(.sending):not(.waiting)', { hasText: 'kept' }).waitFor();
+  await first.stop();
+  await say(page, 'written while it was down');
+  await page.locator('article.waiting').waitFor();
+  const second = await serve(UNLIMITED, { directory: place.path, port: first.port });
+  await page.locator('article:not(.sending):not(.waiting)', { hasText: 'written while it was down' }).waitFor();
+  await page.reload();
+  await page.locator('article:not(.sending):not(.waiting)', { hasText: 'written while it was down' }).waitFor();
+  assert.deepEqual(await texts(page), ['kept', 'written while it was down']);
+  assert.equal(await page.locator('#me .author').textContent(), 'ada');
+  assert.deepEqual(faults, []);
+  const reader = await program(first.port, 'reader');
+  reader.tell({ type: 'history', room: 'lobby', ref: 'all' });
+  await reader.hears('"ref":"all"');
+  assert.equal(reader.heard().split('written while it was down').length, 2);
+  reader.end();
+  await context.close();
+  await second.stop();
+  place.remove();
+});
+
+test('a server that comes back with another history is begun anew', async () => {
+  const first = await serve();
+  const { page, context, faults } = await visit(browser, first.url);
+  await call(page, 'ada');
+  await say(page, 'of the old life');
+  await page.locator('article:not(.sending)', { hasText: 'of the old life' }).waitFor();
+  await first.stop();
+  const second = await serve(UNLIMITED, { port: first.port });
+  const nc = await plug(second.port, 'of the new life');
+  await page.getByText('of the new life').waitFor();
+  assert.equal(await page.getByText('of the old life').count(), 0);
+  assert.equal(await page.locator('#me .author').textContent(), 'ada');
+  nc.end();
+  assert.deepEqual(faults, []);
+  await context.close();
+  await second.stop();
+});
+
+test('what the server refuses stays, says why, and can be tried again or thrown away', async () => {
+  const server = await serve(['--set', 'limits.message_burst=2', '--set', 'limits.messages_per_second=2']);
+  const { page, context, faults } = await visit(browser, server.url);
+  for (const number of [1, 2, 3, 4]) await say(page, `quick ${number}`);
+  await page.waitForFunction(() => document.querySelectorAll('article').length === 4 && !document.querySelector('article.waiting, article.sending'));
+  assert.deepEqual(await texts(page), ['quick 1', 'quick 2', 'quick 3', 'quick 4']);
+  await say(page, '/msg nobody-there hello');
+  await page.getByText(/Not sent: /).waitFor();
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('article').length === 0);
+  assert.deepEqual(faults, []);
+  await context.close();
+  await server.stop();
+});
+
+test('two tabs and a copied tab are one user, and each shows everything once', async () => {
+  const server = await serve();
+  const { page: one, context, faults } = await visit(browser, server.url);
+  await call(one, 'ada');
+  const other = await context.newPage();
+  await other.goto(server.url);
+  await other.locator('#me', { hasText: 'ada' }).waitFor();
+  await say(one, 'from the first tab');
+  await other.getByRole('article', { name: /ada: from the first tab/ }).waitFor();
+  const kept = await one.evaluate(() => sessionStorage.getItem('switchboard.session'));
+  const copy = await context.newPage();
+  await copy.addInitScript((session) => { if (sessionStorage.length === 0) sessionStorage.setItem('switchboard.session', session); }, kept);
+  await copy.goto(server.url);
+  await copy.getByRole('article', { name: /from the first tab/ }).waitFor();
+  await say(copy, 'from the copy');
+  for (const page of [one, other]) await page.getByRole('article', { name: /ada: from the copy/ }).waitFor();
+  await say(one, 'the first tab goes on');
+  await copy.getByRole('article', { name: /the first tab goes on/ }).waitFor();
+  for (const page of [one, other, copy]) assert.equal(await page.locator('article').count(), 3);
+  assert.equal(await one.locator('#side .row').count(), 1);
+  assert.deepEqual(faults, []);
+  await context.close();
+  await server.stop();
+});
+
+test('the door opens with the join code, typed or in the link, and is remembered', async () => {
+  const server = await serve([...UNLIMITED, '--set', 'auth.join_code=7KQ2ZD']);
+  const { page, context, faults } = await visit(browser, server.url);
+  await page.getByLabel('This server asks for its join code').fill('WRONG');
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByText('That is not the code.').waitFor();
+  await page.getByLabel('This server asks for its join code').fill('7KQ2ZD');
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByRole('heading', { name: '#lobby' }).waitFor();
+  await page.reload();
+  await call(page, 'ada');
+  const guest = await visit(browser, `${server.url}#pass=7KQ2ZD`);
+  await guest.page.getByRole('heading', { name: '#lobby' }).waitFor();
+  assert.ok(!guest.page.url().includes('7KQ2ZD'));
+  assert.deepEqual([faults, guest.faults], [[], []]);
+  await context.close();
+  await guest.context.close();
+  await server.stop();
+});
+
+test('it works on a plain-http address that is no loopback for the browser', async () => {
+  const server = await serve([...UNLIMITED, '--set', 'http.hosts=["chat.test"]']);
+  const mapped = await browse(['--host-resolver-rules=MAP chat.test 127.0.0.1']);
+  const { page, faults } = await visit(mapped, `http://chat.test:${server.port}/`);
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  await call(page, 'ada');
+  await say(page, 'hello from an insecure place');
+  await page.locator('article:not(.sending):not(.waiting)', { hasText: 'insecure' }).waitFor();
+  await page.getByRole('button', { name: 'Plug in' }).click();
+  await page.getByText(`nc chat.test ${server.port}`).waitFor();
+  await page.getByRole('button', { name: 'Copy the line for nc' }).click();
+  await page.getByText('Copied').first().waitFor();
+  await page.getByRole('img', { name: /QR code of http:\/\/chat\.test/ }).waitFor();
+  assert.ok(await page.getByRole('img', { name: /QR code/ }).evaluate((/** @type {HTMLImageElement} */ image) => image.decode().then(() => image.naturalWidth > 0)));
+  assert.deepEqual(faults, []);
+  await mapped.close();
+  await server.stop();
+});
