@@ -1,6 +1,7 @@
 //! What a session asks for.
 
-use crate::ids::{Seq, SessionId};
+use crate::event::Attachments;
+use crate::ids::{Pos, Seq, SessionId};
 use std::sync::Arc;
 
 /// A command with the client's word for it, which comes back with the answer.
@@ -48,8 +49,9 @@ pub enum Command {
     Rooms,
     /// Answer at once: measures the way to the server and back.
     Ping,
-    /// An event that is not in the vocabulary, relayed as it is.
-    Relay { name: String, args: Arc<str>, to: Option<SessionId> },
+    /// An event that is not in the vocabulary, relayed as it is: to one session, to one room, or (neither given) to
+    /// all of the session's rooms.
+    Relay { name: String, args: Arc<str>, binary: Attachments, to: Option<SessionId>, room: Option<String> },
     /// Say goodbye: the session ends at once, without the time of grace that a cut connection has.
     Quit,
 }
@@ -65,6 +67,9 @@ pub struct Hello {
     pub token: Option<String>,
     /// For each room the last `seq` seen; missed events are replayed.
     pub resume: Vec<(String, Seq)>,
+    /// The position of the last event seen, where the client knows no numbers of rooms: what was stored after it is
+    /// replayed in every room.
+    pub since: Option<Pos>,
     /// Open a further session of the token's user, rather than take the token's session over.
     pub as_new: bool,
 }

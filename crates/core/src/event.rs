@@ -5,6 +5,9 @@ use crate::vocabulary::EventName;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Bytes that belong to an event. Nearly always none.
+pub type Attachments = Arc<[Arc<[u8]>]>;
+
 /// Something that happened in a room, or to one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -36,7 +39,8 @@ pub enum Body {
     /// How many members a room has whose joins and leaves are no longer told one by one.
     Members { members: u32 },
     /// An event of a client's own, relayed as it came: `args` is a JSON array.
-    Relay { name: Arc<str>, args: Arc<str>, from: Sender },
+    /// Where `args` has `{"_placeholder":true,"num":n}`, the n-th of the attachments belongs.
+    Relay { name: Arc<str>, args: Arc<str>, binary: Attachments, from: Sender },
     /// Durable events `first..=last` were missed and are too many to replay.
     Gap { first: Seq, last: Seq },
 }

@@ -43,6 +43,11 @@ pub struct UserId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomId(pub u32);
 
+/// A space of rooms of its own: 0 is the chat, each other one belongs to a namespace whose events are only passed on.
+/// It is the place in [`crate::sessions::SessionsSettings::realms`], counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Realm(pub u8);
+
 /// The life of a database: a random number, renewed when a backup is restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(pub u64);

@@ -2,7 +2,7 @@
 
 use crate::close::CloseReason;
 use crate::event::Event;
-use crate::ids::{ConnectionId, RoomId, Seq};
+use crate::ids::{ConnectionId, Pos, RoomId, Seq};
 use crate::reply::Reply;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -24,6 +24,9 @@ pub enum Output {
     Current { connection: ConnectionId, room: Option<RoomId> },
     /// Replay the room's durable events `after < seq <= through`, holding back what happens meanwhile.
     Replay { connection: ConnectionId, room: Arc<str>, after: Seq, through: Seq },
+    /// The same where the client knows the position of the last event it saw: the room's durable events after it, but for
+    /// a gap that is told instead of more than `most` of them.
+    Recover { connection: ConnectionId, room: Arc<str>, since: Pos, through: Seq, most: u64 },
     /// Read a page of history and answer with [`Reply::History`].
     History { to: ConnectionId, query: HistoryQuery },
     /// Search and answer with [`Reply::Found`].

@@ -1,7 +1,7 @@
 //! Answers to one connection's requests.
 
 use crate::event::Event;
-use crate::ids::{Epoch, Seq, SessionId, Time, Via};
+use crate::ids::{Epoch, Pos, Seq, SessionId, Time, Via};
 use crate::refusal::Refusal;
 use std::sync::Arc;
 
@@ -49,6 +49,30 @@ pub struct Welcome {
     pub resumed: bool,
     /// The session's rooms; the last joined is the current one.
     pub rooms: Vec<RoomRow>,
+    /// The position of the latest event on this node: what comes has later ones.
+    pub pos: Pos,
+}
+
+impl Reply {
+    /// The request's `ref`.
+    #[must_use]
+    pub const fn reference(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Welcome(welcome) => welcome.reference.as_ref(),
+            Self::Observing { .. } => None,
+            Self::Ack { reference, .. }
+            | Self::Joined { reference, .. }
+            | Self::Left { reference, .. }
+            | Self::Nick { reference, .. }
+            | Self::Topic { reference, .. }
+            | Self::Members { reference, .. }
+            | Self::Rooms { reference, .. }
+            | Self::History { reference, .. }
+            | Self::Found { reference, .. }
+            | Self::Pong { reference, .. } => reference.as_ref(),
+            Self::Refused(refusal) => refusal.reference.as_ref(),
+        }
+    }
 }
 
 /// A room in a list.

@@ -1,15 +1,18 @@
 //! The seam between a connection's bytes and the core: what every protocol on every transport does.
 
+mod carrier;
 mod datagram;
+mod member;
+mod sockets;
 mod speaker;
 mod stream_json;
 mod stream_text;
 mod websocket;
 
-use crate::frame::{Dialect, Frame, Language};
+use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::settings::Settings;
 use std::sync::Arc;
-use switchboard_core::{CloseReason, Reply, Request};
+use switchboard_core::{CloseReason, Event, Reply, Request};
 
 /// Milliseconds of a clock that never goes back and is nobody's wall clock.
 pub type Tick = u64;
@@ -26,6 +29,18 @@ pub enum Act {
     BecomeJson(Vec<u8>),
     /// The conversation is over: say the farewell, flush and close.
     Close(CloseReason),
+    /// Something of one of the sessions that this conversation carries; they are numbered by it, each number used
+    /// once.
+    Branch(u32, Branch),
+}
+
+/// What a session wants that another conversation carries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Branch {
+    /// It begins: [`Conversation::branch`] gives its conversation.
+    Open,
+    /// Ask the core.
+    Request(Request),
 }
 
 /// One connection's protocol, sans-io: bytes in, acts out; replies in, frames out.
@@ -60,6 +75,21 @@ pub trait Conversation: Send {
     /// The peer did not answer in time.
     fn tick(&mut self, now: Tick, acts: &mut Vec<Act>) -> Result<(), CloseReason>;
 
+    /// The conversation of a session that this one carries ([`Branch::Open`]). It says nothing by itself: its answers
+    /// and events go out with its carrier's.
+    fn branch(&mut self, _branch: u32) -> Option<Box<dyn Conversation>> {
+        None
+    }
+
+    /// The connection goes on on another transport, whose framing is this. What waited for it is framed anew by
+    /// whoever keeps it.
+    fn upgrade(&mut self, _now: Tick, _framing: Framing) {}
+
+    /// Whether a client that comes back missed this event; what it did itself it knows.
+    fn missed(&self, _event: &Event) -> bool {
+        true
+    }
+
     /// Reading was suspended until now, so silence up to now proves nothing about the peer.
     fn resumed(&mut self, now: Tick);
 }
@@ -93,6 +123,9 @@ pub fn websocket(settings: &Arc<Settings>, language: Option<Choice>, now: Tick) 
 pub fn datagram(settings: &Arc<Settings>, language: Option<Choice>) -> Box<dyn Conversation> {
     Box::new(datagram::Datagrams::new(settings, language))
 }
+
+pub use carrier::{Carrier, Down, Upper};
+pub use sockets::{Client, Sockets};
 
 /// A language that a client chose beforehand, in a subprotocol or a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

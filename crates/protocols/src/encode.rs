@@ -2,7 +2,7 @@
 
 use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::framing::websocket::frame::{FrameHeader, Opcode};
-use crate::{json, text};
+use crate::{json, socketio, text};
 use bytes::Bytes;
 use switchboard_core::Event;
 
@@ -12,6 +12,7 @@ use switchboard_core::Event;
 #[must_use]
 pub fn encode(event: &Event, dialect: Dialect, own: bool) -> Option<Frame> {
     match dialect.language {
+        Language::SocketIo(tongue) => socketio::encode::event(event, tongue?, dialect.framing, own),
         Language::Json => Some(frame(dialect.framing, |out| json::encode::event(out, event, own))),
         Language::Text(style) => {
             if !text::encode::shows(event, style) {
@@ -38,7 +39,11 @@ pub(crate) fn frame(framing: Framing, write: impl FnOnce(&mut Vec<u8>)) -> Frame
             out.push(b'\n');
             Frame::new(Bytes::from(out))
         }
-        Framing::WebSocket => {
+        Framing::Polling => {
+            write(&mut out);
+            Frame::new(Bytes::from(out))
+        }
+        Framing::WebSocket | Framing::WebSocketBase64 => {
             // The header's length depends on the message's, so the message is written first, and the header into
             // the room before it.
             out.resize(HEADER_ROOM, 0);

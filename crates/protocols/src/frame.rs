@@ -1,5 +1,6 @@
 //! Frames and dialects: the bytes that all receivers of a dialect share, and what decides between them.
 
+use crate::socketio::Tongue;
 use bytes::Bytes;
 
 /// An event or a reply as the bytes of one dialect. Atomic: it is written whole or, when the connection ends, not at
@@ -42,6 +43,10 @@ pub enum Framing {
     WebSocket,
     /// A datagram each.
     Datagram,
+    /// The payloads of long polling: packets with a separator between them, bytes in base64 (Engine.IO).
+    Polling,
+    /// WebSocket text messages only, bytes in base64: a client that cannot take others (Engine.IO).
+    WebSocketBase64,
 }
 
 /// How the text protocol shows events.
@@ -63,6 +68,8 @@ pub enum Language {
     Text(TextStyle),
     /// The JSON protocol.
     Json,
+    /// Socket.IO: a namespace as one socket hears it; none for the session that carries its sockets.
+    SocketIo(Option<Tongue>),
 }
 
 /// All that decides how an event is encoded: connections of one dialect share its frames.
@@ -79,15 +86,16 @@ pub struct Dialect {
 
 impl Dialect {
     /// How many dialects there are: the length of a table with a place for each.
-    pub const COUNT: usize = 3 * (3 * 2 + 1);
+    pub const COUNT: usize = 3 * (3 * 2 + 1 + Tongue::COUNT);
 
     /// The dialect's place in such a table.
     #[must_use]
     pub const fn index(self) -> usize {
+        // Each language is on three framings of these five.
         let framing = match self.framing {
-            Framing::Lines => 0,
+            Framing::Lines | Framing::Polling => 0,
             Framing::WebSocket => 1,
-            Framing::Datagram => 2,
+            Framing::Datagram | Framing::WebSocketBase64 => 2,
         };
         let elsewhere = self.elsewhere as usize;
         let language = match self.language {
@@ -95,8 +103,11 @@ impl Dialect {
             Language::Text(TextStyle::Address) => 2 + elsewhere,
             Language::Text(TextStyle::Plain) => 4 + elsewhere,
             Language::Json => 6,
+            // A session is shown nothing, and needs no place of its own.
+            Language::SocketIo(None) => 7,
+            Language::SocketIo(Some(tongue)) => 7 + tongue.index(),
         };
-        framing * 7 + language
+        framing * (7 + Tongue::COUNT) + language
     }
 
     /// The word for the protocol in metrics and the log.
@@ -105,6 +116,7 @@ impl Dialect {
         match self.language {
             Language::Text(_) => "text",
             Language::Json => "json",
+            Language::SocketIo(_) => "socketio",
         }
     }
 }

@@ -112,6 +112,27 @@ pub fn qr_text(content: &str) -> Option<String> {
     Some(picture)
 }
 
+/// A QR code of `content` as an SVG picture, black on white with a quiet zone of four modules; `None` if it is too long.
+#[must_use]
+pub fn qr_svg(content: &str) -> Option<String> {
+    use std::fmt::Write;
+    const QUIET: usize = 4;
+    let code = QrCode::with_error_correction_level(content, EcLevel::M).ok()?;
+    let (width, colors) = (code.width(), code.to_colors());
+    let side = width + 2 * QUIET;
+    let mut path = String::new();
+    for (at, color) in colors.into_iter().enumerate() {
+        if color == qrcode::Color::Dark {
+            // Writing into a string cannot fail.
+            let _ = write!(path, "M{} {}h1v1h-1z", at % width + QUIET, at / width + QUIET);
+        }
+    }
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\">\
+         <path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/><path d=\"{path}\"/></svg>"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +215,16 @@ mod tests {
         assert_eq!(lines.len(), width.div_ceil(2));
         assert!(picture.chars().all(|c| " █▀▄\n".contains(c)));
         assert_eq!(qr_text(&"x".repeat(3_000)), None);
+    }
+
+    #[test]
+    fn a_drawn_picture_has_the_same_dark_modules() {
+        let drawn = qr_svg("http://192.168.1.5:12345/").unwrap();
+        let code = QrCode::with_error_correction_level("http://192.168.1.5:12345/", EcLevel::M).unwrap();
+        let dark = code.to_colors().into_iter().filter(|color| *color == qrcode::Color::Dark).count();
+        assert_eq!(drawn.matches("h1v1").count(), dark);
+        // The corner of the finder pattern stands after the quiet zone.
+        assert!(drawn.contains("M4 4h1v1"), "{drawn}");
+        assert_eq!(qr_svg(&"x".repeat(3_000)), None);
     }
 }

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
 use switchboard_core::output::{HistoryQuery, SearchQuery};
 use switchboard_core::sessions::Peer;
-use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Request, RoomId, Seq, Target};
+use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Pos, Request, RoomId, Seq, Target};
 use switchboard_protocols::{Dialect, Frame, encode};
 use switchboard_store::{Page, StoreError};
 
@@ -51,7 +51,9 @@ impl ToEngine {
                             Target::Room(name) | Target::User(name) => name.len(),
                         }
                 }
-                Command::Relay { name, args, .. } => name.len() + args.len(),
+                Command::Relay { name, args, binary, .. } => {
+                    name.len() + args.len() + binary.iter().map(|part| part.len()).sum::<usize>()
+                }
                 Command::Topic { text, .. } => text.as_ref().map_or(0, String::len),
                 Command::Hello(hello) => hello.resume.iter().map(|(room, _)| room.len() + 32).sum(),
                 Command::Search { query, .. } => query.len(),
@@ -116,6 +118,14 @@ pub enum Read {
         room: Arc<str>,
         after: Seq,
         through: Seq,
+    },
+    /// The same where a position is known instead of a number. It comes back as a [`Read::Replay`].
+    Recover {
+        room: Arc<str>,
+        since: Pos,
+        through: Seq,
+        /// Events that are read at most. More: none is.
+        most: u64,
     },
     History(HistoryQuery),
     Search(SearchQuery),

@@ -19,7 +19,29 @@ pub(crate) struct Socket {
     dropped: Cell<bool>,
 }
 
+/// A socket between two threads: parted from the reactor of the one, and not yet with the other's.
+pub(crate) struct Loose {
+    tcp: std::net::TcpStream,
+    tls: Option<Box<RefCell<ServerConnection>>>,
+}
+
 impl Socket {
+    /// Parts a socket from this thread.
+    ///
+    /// # Errors
+    /// The reactor does not let it go.
+    pub(crate) fn loosen(self) -> io::Result<Loose> {
+        Ok(Loose { tcp: self.tcp.into_std()?, tls: self.tls })
+    }
+
+    /// Takes a socket into this thread.
+    ///
+    /// # Errors
+    /// The reactor does not take it.
+    pub(crate) fn fasten(loose: Loose) -> io::Result<Self> {
+        Ok(Self { tcp: TcpStream::from_std(loose.tcp)?, tls: loose.tls, dropped: Cell::new(false) })
+    }
+
     /// A socket without TLS.
     #[must_use]
     pub(crate) const fn plain(tcp: TcpStream) -> Self {

@@ -71,7 +71,7 @@ pub trait Store: Send {
 
 /// Reads committed events; many may read at once, and none of them delays the writer.
 pub trait Reader: Send {
-    /// A page of a room's durable events, oldest first, of at most `limit` events and about `bytes_max` bytes of text
+    /// A page of a room's durable events, oldest first, of at most `limit` events and about `bytes_max` bytes
     /// (at least one event is given whatever its size).
     ///
     /// # Errors
@@ -84,6 +84,13 @@ pub trait Reader: Send {
     /// # Errors
     /// The database cannot be read.
     fn search(&mut self, room: &str, query: &str, before: Option<Seq>, limit: u32) -> Result<Page, StoreError>;
+
+    /// The number of the room's last durable event at or before a position; where all of those are trimmed, the one
+    /// before the first that is still there.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn seq_at(&mut self, room: &str, pos: Pos) -> Result<Seq, StoreError>;
 
     /// The highest position that is indexed; a search finds no event beyond it.
     ///

@@ -181,13 +181,14 @@ fn pages_are_bounded_in_bytes(store: &mut dyn Store) {
     store_texts(store, &["1234", "1234567890", "1", "2", "3"]);
     let mut reader = store.reader().unwrap();
     for (range, bytes_max, expected, more) in [
+        // Each event counts 320 bytes beside its text.
         (After(0), 3, vec![1], true),
-        (After(0), 13, vec![1], true),
-        (After(0), 14, vec![1, 2], true),
+        (After(0), 653, vec![1], true),
+        (After(0), 654, vec![1, 2], true),
         (After(1), 0, vec![2], true),
-        (Latest, 3, vec![3, 4, 5], true),
-        (Latest, 13, vec![2, 3, 4, 5], true),
-        (Latest, 17, vec![1, 2, 3, 4, 5], false),
+        (Latest, 963, vec![3, 4, 5], true),
+        (Latest, 1_293, vec![2, 3, 4, 5], true),
+        (Latest, 1_617, vec![1, 2, 3, 4, 5], false),
     ] {
         let page = reader.history("lobby", range, 100, bytes_max).unwrap();
         assert_eq!((seqs(&page), page.more), (expected, more), "{range:?} {bytes_max}");

@@ -9,9 +9,11 @@ mod files;
 mod host;
 mod process;
 mod process_time;
+mod round_trip;
 
 pub use datagrams::{BATCH_MAX, send_datagrams};
 pub use files::{Nofile, nofile, raise_nofile};
 pub use host::host_name;
 pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;
+pub use round_trip::tcp_round_trip;

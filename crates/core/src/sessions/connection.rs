@@ -2,7 +2,7 @@
 
 use super::rates::Bucket;
 use crate::event::Event;
-use crate::ids::{ConnectionId, RoomId, SessionId, Time, UserId, Via};
+use crate::ids::{ConnectionId, Realm, RoomId, SessionId, Time, UserId, Via};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -17,6 +17,21 @@ pub struct Peer {
     /// The protocol hands the session's token to the client: the session outlives the connection by
     /// `limits.session_ttl_ms`. Otherwise it ends with it.
     pub resumable: bool,
+    /// How long a resumable session outlives the connection, in milliseconds, where that is more than
+    /// `limits.session_ttl_ms`.
+    pub keep_ms: u32,
+    /// The space of rooms that it comes into.
+    pub realm: Realm,
+    /// It is given its own messages too, like everybody else's.
+    pub hears_itself: bool,
+}
+
+impl Peer {
+    /// A connection into the chat that is not resumable.
+    #[must_use]
+    pub const fn new(via: Via, address: Option<IpAddr>) -> Self {
+        Self { via, address, resumable: false, keep_ms: 0, realm: Realm(0), hears_itself: false }
+    }
 }
 
 /// One socket.

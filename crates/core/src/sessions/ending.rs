@@ -1,7 +1,7 @@
 //! How connections and sessions end, and what time brings about.
 
 use super::Sessions;
-use super::connection::{Link, Stage};
+use super::connection::{Link, Peer, Stage};
 use crate::event::LeftWhy;
 use crate::ids::{ConnectionId, SessionId, Time};
 use crate::output::Output;
@@ -14,8 +14,8 @@ impl Sessions {
         match gone.stage {
             Stage::Silent | Stage::Closing => {}
             Stage::Observing(room) => self.release_observed(room),
-            Stage::Session(session) if gone.peer.resumable && self.limits.session_ttl_ms > 0 => {
-                let ends = now.plus(self.limits.session_ttl_ms);
+            Stage::Session(session) if gone.peer.resumable && self.keep_ms(gone.peer) > 0 => {
+                let ends = now.plus(self.keep_ms(gone.peer));
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.link = Link::Cut(ends);
                 }
@@ -56,5 +56,10 @@ impl Sessions {
         }
         self.sessions.remove(&session);
         self.users.remove_session(user, session);
+    }
+
+    /// How long a session outlives its connection.
+    fn keep_ms(&self, peer: Peer) -> u64 {
+        self.limits.session_ttl_ms.max(u64::from(peer.keep_ms))
     }
 }

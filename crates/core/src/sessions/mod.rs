@@ -22,7 +22,7 @@ mod users;
 use crate::close::CloseReason;
 use crate::entry::Ticket;
 use crate::event::Sender;
-use crate::ids::{ConnectionId, Epoch, Pos, SessionId, Time, UserId};
+use crate::ids::{ConnectionId, Epoch, Pos, Realm, SessionId, Time, UserId};
 use crate::limits::Limits;
 use crate::names::{Nick, RoomName};
 use crate::output::Output;
@@ -54,6 +54,8 @@ pub struct SessionsSettings {
     pub join_code: Option<String>,
     /// The rooms that a new session is in. What is no room's name is left out.
     pub auto_join: Vec<String>,
+    /// The spaces of rooms beside the chat, by their names, which begin with `/` as no room of the chat can.
+    pub realms: Vec<String>,
     /// No event had this position or a later one.
     pub next_pos: Pos,
 }
@@ -77,6 +79,7 @@ pub struct Sessions {
     tokens: Tokens,
     door: Door,
     auto_join: Vec<Arc<str>>,
+    realms: Vec<Arc<str>>,
     chance: Chance,
     next_pos: Pos,
     connections: HashMap<ConnectionId, Connection>,
@@ -97,7 +100,7 @@ impl Sessions {
     /// Nobody is here yet.
     #[must_use]
     pub fn new(settings: SessionsSettings) -> Self {
-        let SessionsSettings { limits, epoch, token_key, seed, join_code, auto_join, next_pos } = settings;
+        let SessionsSettings { limits, epoch, token_key, seed, join_code, auto_join, realms, next_pos } = settings;
         let mut rooms = Vec::new();
         for room in auto_join.iter().filter_map(|room| RoomName::parse(room, limits.room_chars)) {
             if rooms.len() < limits.rooms_per_session && !rooms.contains(&room) {
@@ -110,6 +113,7 @@ impl Sessions {
             limits,
             epoch,
             auto_join: rooms,
+            realms: realms.into_iter().map(Arc::from).collect(),
             chance: Chance::new(seed),
             next_pos,
             connections: HashMap::new(),
@@ -138,7 +142,16 @@ impl Sessions {
                     known.observer = false;
                 }
             }
-            Some(Stage::Session(_) | Stage::Closing) => {}
+            // The same client on another transport: a session that was upgraded from polling to a WebSocket.
+            Some(Stage::Session(session)) => {
+                if let Some(known) = self.connections.get_mut(&connection) {
+                    known.peer = peer;
+                }
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.peer = peer;
+                }
+            }
+            Some(Stage::Closing) => {}
         }
     }
 
@@ -220,6 +233,23 @@ impl Sessions {
             known.stage = Stage::Silent;
             out.push(Output::Detach { connection, room });
             self.release_observed(room);
+        }
+    }
+
+    /// The rooms that a new session of this realm is in.
+    fn first_rooms(&self, realm: Realm) -> Vec<Arc<str>> {
+        match usize::from(realm.0).checked_sub(1) {
+            None => self.auto_join.clone(),
+            Some(place) => self.realms.get(place).cloned().into_iter().collect(),
+        }
+    }
+
+    /// The room that a session of this realm means by a name.
+    fn room_name(&self, realm: Realm, name: &str) -> Option<Arc<str>> {
+        let name = RoomName::parse(name, self.limits.room_chars)?;
+        match usize::from(realm.0).checked_sub(1) {
+            None => Some(name),
+            Some(place) => Some(Arc::from(format!("{}#{name}", self.realms.get(place)?))),
         }
     }
 

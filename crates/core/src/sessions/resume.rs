@@ -5,7 +5,7 @@ use super::connection::{Link, Missed, Stage};
 use super::turn::{Ask, Turn};
 use crate::close::CloseReason;
 use crate::event::{Body, Event};
-use crate::ids::{ConnectionId, RoomId, Seq, SessionId};
+use crate::ids::{ConnectionId, Pos, RoomId, Seq, SessionId};
 use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX};
 use crate::names::RoomName;
 use crate::output::Output;
@@ -29,7 +29,7 @@ impl Sessions {
     }
 
     /// Gives a session that is alive to a new connection. The old one, if it has one, is closed; nobody else notices.
-    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, ask: &Ask, seen: &Seen) {
+    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, ask: &Ask, seen: &Seen, since: Option<Pos>) {
         self.stop_observing(ask.connection, turn.out);
         self.let_go(ask.session, turn.out);
         let Some(session) = self.sessions.get_mut(&ask.session) else { return };
@@ -45,7 +45,7 @@ impl Sessions {
         if let Some(missed) = missed {
             self.tell_missed(turn, ask.connection, *missed);
         }
-        self.replay_all(turn, ask.connection, &rooms, seen);
+        self.replay_all(turn, ask.connection, &rooms, seen, since);
     }
 
     /// Attaches the session's connection to all its rooms.
@@ -59,13 +59,29 @@ impl Sessions {
     }
 
     /// Replays what was missed in these rooms, as far as the client said what it saw.
-    pub(super) fn replay_all(&mut self, turn: &mut Turn<'_>, connection: ConnectionId, rooms: &[RoomId], seen: &Seen) {
+    pub(super) fn replay_all(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionId,
+        rooms: &[RoomId],
+        seen: &Seen,
+        since: Option<Pos>,
+    ) {
+        let mut replays = Vec::new();
         for room in rooms {
             let name = Arc::clone(&self.here[*room].name);
+            let latest = turn.rooms.seq(&name);
             if let Some(seq) = seen.get(&name) {
-                self.replay(turn, connection, &name, *seq);
+                replays.extend(self.replay(turn, connection, &name, *seq));
+            } else if let Some(since) = since
+                && latest > 0
+            {
+                let most = self.limits.replay_events;
+                replays.push(Output::Recover { connection, room: name, since, through: latest, most });
             }
         }
+        // After every gap: what is told behind a replay waits for it, and a gap must not come after what follows it.
+        turn.out.append(&mut replays);
     }
 
     /// Keeps a private message for a session that is cut off.
@@ -77,12 +93,13 @@ impl Sessions {
         missed.events.push_back(event);
     }
 
-    /// Replays one room from after `seen` to its latest event. What is no longer stored, or too much, is said instead.
+    /// What replays one room from after `seen` to its latest event. What is no longer stored, or too much, is told as a
+    /// gap at once.
     /// A client that saw more than there is (its server was restored from a backup) missed nothing here.
-    fn replay(&mut self, turn: &mut Turn<'_>, connection: ConnectionId, room: &Arc<str>, seen: Seq) {
+    fn replay(&mut self, turn: &mut Turn<'_>, connection: ConnectionId, room: &Arc<str>, seen: Seq) -> Option<Output> {
         let latest = turn.rooms.seq(room);
         if seen >= latest {
-            return;
+            return None;
         }
         let stored_after = turn.rooms.first_seq(room).saturating_sub(1).max(seen);
         let too_many = latest - stored_after > self.limits.replay_events;
@@ -92,9 +109,7 @@ impl Sessions {
             let event = self.event(turn.now, Some(Arc::clone(room)), gap);
             turn.push(Output::Deliver { to: connection, event, own: false });
         }
-        if latest > after {
-            turn.push(Output::Replay { connection, room: Arc::clone(room), after, through: latest });
-        }
+        (latest > after).then(|| Output::Replay { connection, room: Arc::clone(room), after, through: latest })
     }
 
     fn tell_missed(&mut self, turn: &mut Turn<'_>, to: ConnectionId, missed: Missed) {

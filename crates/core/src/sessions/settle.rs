@@ -32,7 +32,8 @@ impl Sessions {
             Outcome::Stored { seq, time, body } => {
                 let user = body.sender().map(|from| from.user);
                 let event = self.event(time, Some(Arc::clone(&room)), body);
-                let asker = pending.as_ref().map(|pending| pending.connection);
+                let asker = pending.as_ref().filter(|pending| !self.hears_itself(pending.session));
+                let asker = asker.map(|pending| pending.connection);
                 if let Some(pending) = pending {
                     out.push(acknowledge(pending, seq, time, false));
                 }
@@ -55,6 +56,10 @@ impl Sessions {
             }
             Outcome::Trimmed { .. } => None,
         }
+    }
+
+    fn hears_itself(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|session| session.peer.hears_itself)
     }
 
     /// The ticket for an entry whose outcome this request waits for.

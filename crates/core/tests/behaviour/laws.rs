@@ -152,7 +152,14 @@ impl Story {
                 self.ask(client, 0, message(Target::User(format!("nick{nick}")), "psst".to_owned(), None));
             }
             Step::Relay { client } => {
-                self.ask(client, 0, Command::Relay { name: "x".to_owned(), args: Arc::from("[]"), to: None });
+                let relay = Command::Relay {
+                    name: "x".to_owned(),
+                    args: Arc::from("[]"),
+                    binary: Default::default(),
+                    to: None,
+                    room: None,
+                };
+                self.ask(client, 0, relay);
             }
             Step::Quit { client } => self.ask(client, 0, Command::Quit),
             Step::Trim { room, back } => {

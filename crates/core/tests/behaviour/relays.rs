@@ -2,10 +2,10 @@
 
 use crate::world::{World, as_new, join, leave};
 use std::sync::Arc;
-use switchboard_core::{Command, SessionId};
+use switchboard_core::{Attachments, Command, SessionId};
 
 fn emit(to: Option<SessionId>) -> Command {
-    Command::Relay { name: "draw".to_owned(), args: Arc::from("[1]"), to }
+    Command::Relay { name: "draw".to_owned(), args: Arc::from("[1]"), binary: Attachments::default(), to, room: None }
 }
 
 #[test]

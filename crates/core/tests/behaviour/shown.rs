@@ -83,7 +83,7 @@ fn show_body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Body::Typing { from } => write!(f, " {} types", from.nick),
         Body::Notice { code, text } => write!(f, " notice {code}: {text}"),
         Body::Members { members } => write!(f, " members {members}"),
-        Body::Relay { name, args, from } => write!(f, " {} emits {name} {args}", from.nick),
+        Body::Relay { name, args, from, .. } => write!(f, " {} emits {name} {args}", from.nick),
         Body::Gap { first, last } => write!(f, " gap {first}-{last}"),
     }
 }

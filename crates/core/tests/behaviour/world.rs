@@ -51,6 +51,7 @@ pub(crate) fn settings(limits: Limits) -> SessionsSettings {
         token_key: [7; 32],
         seed: 42,
         join_code: None,
+        realms: Vec::new(),
         auto_join: vec!["lobby".to_owned()],
         next_pos: 1,
     }
@@ -103,7 +104,7 @@ pub(crate) fn set_topic(text: &str) -> Command {
 }
 
 pub(crate) fn peer(resumable: bool) -> Peer {
-    Peer { via: Via::Tcp, address: None, resumable }
+    Peer { resumable, ..Peer::new(Via::Tcp, None) }
 }
 
 impl World {
@@ -307,6 +308,14 @@ impl World {
                 Output::Current { connection, room } => {
                     let name = room.map(|room| Arc::clone(&self.names[&room]));
                     self.hear(connection, Heard::Current(name));
+                }
+                Output::Recover { connection, room, since, through, most: _ } => {
+                    let stored = self.stored.get(&room).cloned().unwrap_or_default();
+                    for event in stored {
+                        if event.pos > since && event.seq().is_some_and(|seq| seq <= through) {
+                            self.hear(connection, Heard::Event { event, own: false });
+                        }
+                    }
                 }
                 Output::Replay { connection, room, after, through } => {
                     let stored = self.stored.get(&room).cloned().unwrap_or_default();

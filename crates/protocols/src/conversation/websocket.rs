@@ -130,7 +130,7 @@ const fn is_failure(reason: CloseReason) -> bool {
     )
 }
 
-const fn reason(violation: Violation) -> CloseReason {
+pub(super) const fn reason(violation: Violation) -> CloseReason {
     match violation {
         Violation::MessageTooBig { .. } => CloseReason::FrameTooLarge,
         Violation::InvalidUtf8 => CloseReason::InvalidUtf8,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use switchboard_core::limits::REFERENCE_BYTES_MAX;
 use switchboard_core::vocabulary::VOCABULARY;
-use switchboard_core::{Code, Command, Hello, Refusal, Request, Target};
+use switchboard_core::{Attachments, Code, Command, Hello, Refusal, Request, Target};
 
 /// Bytes of the name of a relayed event. More: refused with `bad_request`.
 pub const EVENT_NAME_BYTES_MAX: usize = 128;
@@ -35,9 +35,14 @@ fn reference(fields: &Fields<'_>) -> Result<Option<Arc<str>>, Fault> {
 }
 
 fn command(fields: &Fields<'_>) -> Result<Command, (Code, Fault)> {
+    let kind = fields::required(fields.kind, "type").map_err(|fault| (Code::BadRequest, fault))?;
+    command_of(&kind, fields)
+}
+
+/// The command of this name with these members.
+pub(crate) fn command_of(kind: &str, fields: &Fields<'_>) -> Result<Command, (Code, Fault)> {
     let bad = |fault| (Code::BadRequest, fault);
-    let kind = fields::required(fields.kind, "type").map_err(bad)?;
-    let command = match &*kind {
+    let command = match kind {
         "hello" => hello(fields),
         "pass" => fields::required(fields.code, "code").map(|code| Command::Pass { code }),
         "nick" => fields::required(fields.nick, "nick").map(|nick| Command::Nick { nick }),
@@ -75,6 +80,7 @@ fn hello(fields: &Fields<'_>) -> Result<Command, Fault> {
         nick: fields::string(fields.nick, "nick")?,
         pass: fields::string(fields.pass, "pass")?,
         token: fields::string(fields.token, "token")?,
+        since: None,
         resume: fields::resume(fields.resume)?,
         as_new,
     }))
@@ -133,5 +139,6 @@ fn relay(fields: &Fields<'_>) -> Result<Command, Fault> {
         // Passed on as it is, half a character or a number beyond all bounds would be an error to every strict reader.
         return Err("`args` can only hold whole characters, and numbers below 1e308".to_owned());
     }
-    Ok(Command::Relay { name, args: harmless(args).into(), to: fields::session(fields.to, "to")? })
+    let to = fields::session(fields.to, "to")?;
+    Ok(Command::Relay { name, args: harmless(args).into(), binary: Attachments::default(), to, room: None })
 }

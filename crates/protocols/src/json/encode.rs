@@ -1,11 +1,19 @@
 //! How events read for programs.
 
-use super::write::Object;
+use super::write::{self, Object};
 use switchboard_core::{Body, Event, Sender};
 
 /// Appends an event as one object. `own` marks what another session of the receiver's user did.
 pub(crate) fn event(out: &mut Vec<u8>, event: &Event, own: bool) {
-    let mut object = Object::message(out, event.name().word());
+    members(Object::message(out, event.name().word()), event, own);
+}
+
+/// Appends an event as an object without its type, for protocols that name it elsewhere.
+pub(crate) fn untyped(out: &mut Vec<u8>, event: &Event, own: bool) {
+    members(Object::begin(out), event, own);
+}
+
+fn members(mut object: Object<'_>, event: &Event, own: bool) {
     object.string_if("room", event.room.as_deref());
     match &event.body {
         Body::Message { seq, id, from, to, text, action } => {
@@ -42,10 +50,14 @@ pub(crate) fn event(out: &mut Vec<u8>, event: &Event, own: bool) {
             object.string("text", text);
         }
         Body::Members { members } => object.number("count", u64::from(*members)),
-        Body::Relay { name, args, from } => {
+        Body::Relay { name, args, binary, from } => {
             object.string("name", name);
             // Checked and made harmless when it was decoded.
             object.member("args").extend_from_slice(args.as_bytes());
+            if !binary.is_empty() {
+                // Where `args` has {"_placeholder":true,"num":n}, the n-th of these belongs.
+                object.array("binary", binary.iter(), |out, bytes| write::base64(out, bytes));
+            }
             sender(&mut object, from);
         }
         Body::Gap { first, last } => {

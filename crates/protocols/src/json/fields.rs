@@ -12,55 +12,55 @@ const DEPTH_MAX: usize = 64;
 /// clients may be newer than the server; `null` is like no member.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     #[serde(borrow, rename = "type")]
-    pub(super) kind: Option<&'a RawValue>,
+    pub(crate) kind: Option<&'a RawValue>,
     #[serde(borrow, rename = "ref")]
-    pub(super) reference: Option<&'a RawValue>,
+    pub(crate) reference: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) nick: Option<&'a RawValue>,
+    pub(crate) nick: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) pass: Option<&'a RawValue>,
+    pub(crate) pass: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) code: Option<&'a RawValue>,
+    pub(crate) code: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) token: Option<&'a RawValue>,
+    pub(crate) token: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) cookie: Option<&'a RawValue>,
+    pub(crate) cookie: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) resume: Option<&'a RawValue>,
+    pub(crate) resume: Option<&'a RawValue>,
     #[serde(borrow, rename = "as")]
-    pub(super) as_what: Option<&'a RawValue>,
+    pub(crate) as_what: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) room: Option<&'a RawValue>,
+    pub(crate) room: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) to: Option<&'a RawValue>,
+    pub(crate) to: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) text: Option<&'a RawValue>,
+    pub(crate) text: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) action: Option<&'a RawValue>,
+    pub(crate) action: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) before: Option<&'a RawValue>,
+    pub(crate) before: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) after: Option<&'a RawValue>,
+    pub(crate) after: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) limit: Option<&'a RawValue>,
+    pub(crate) limit: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) query: Option<&'a RawValue>,
+    pub(crate) query: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) name: Option<&'a RawValue>,
+    pub(crate) name: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) args: Option<&'a RawValue>,
+    pub(crate) args: Option<&'a RawValue>,
 }
 
 /// What is wrong with a request, as a sentence.
-pub(super) type Fault = String;
+pub(crate) type Fault = String;
 
 impl<'a> Fields<'a> {
     /// Reads a request's members.
-    pub(super) fn read(text: &'a str) -> Result<Self, Fault> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, Fault> {
         // serde would take an array for a struct, too.
         if !text.trim_start().starts_with('{') {
             return Err("a request is a JSON object".to_owned());
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Reads a string.
-pub(super) fn string(value: Option<&RawValue>, name: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn string(value: Option<&RawValue>, name: &str) -> Result<Option<String>, Fault> {
     let Some(value) = value else { return Ok(None) };
     match serde_json::from_str(value.get()) {
         Ok(text) => Ok(Some(text)),
@@ -84,31 +84,31 @@ pub(super) fn string(value: Option<&RawValue>, name: &str) -> Result<Option<Stri
 }
 
 /// Reads a string that must be there.
-pub(super) fn required(value: Option<&RawValue>, name: &str) -> Result<String, Fault> {
+pub(crate) fn required(value: Option<&RawValue>, name: &str) -> Result<String, Fault> {
     string(value, name)?.ok_or_else(|| format!("`{name}` is missing"))
 }
 
 /// Reads `true` or `false`; nothing is `false`.
-pub(super) fn flag(value: Option<&RawValue>, name: &str) -> Result<bool, Fault> {
+pub(crate) fn flag(value: Option<&RawValue>, name: &str) -> Result<bool, Fault> {
     value.map_or(Ok(false), |value| {
         serde_json::from_str(value.get()).map_err(|_| format!("`{name}` must be true or false"))
     })
 }
 
 /// Reads an event's number.
-pub(super) fn seq(value: Option<&RawValue>, name: &str) -> Result<Option<Seq>, Fault> {
+pub(crate) fn seq(value: Option<&RawValue>, name: &str) -> Result<Option<Seq>, Fault> {
     value
         .map(|value| serde_json::from_str(value.get()).map_err(|_| format!("`{name}` must be an integer from 0 on")))
         .transpose()
 }
 
 /// Reads how many are asked for; what is above 32 bits is as good as its greatest number.
-pub(super) fn count(value: Option<&RawValue>, name: &str) -> Result<Option<u32>, Fault> {
+pub(crate) fn count(value: Option<&RawValue>, name: &str) -> Result<Option<u32>, Fault> {
     Ok(seq(value, name)?.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
 /// Reads a session's public name.
-pub(super) fn session(value: Option<&RawValue>, name: &str) -> Result<Option<SessionId>, Fault> {
+pub(crate) fn session(value: Option<&RawValue>, name: &str) -> Result<Option<SessionId>, Fault> {
     string(value, name)?
         .map(|text| {
             let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -129,7 +129,7 @@ pub(super) fn resume(value: Option<&RawValue>) -> Result<Vec<(String, Seq)>, Fau
 }
 
 /// How deep arrays and objects are nested, at most, if the text is JSON.
-fn depth(text: &str) -> usize {
+pub(crate) fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = text.bytes();
     let mut in_string = false;

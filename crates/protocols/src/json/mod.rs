@@ -3,8 +3,8 @@
 pub mod decode;
 pub mod doorstep;
 pub(crate) mod encode;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod replies;
-mod write;
+pub(crate) mod write;
 
 pub use decode::decode;

@@ -14,11 +14,36 @@ pub(crate) const fn tells(reply: &Reply) -> bool {
 
 /// Appends an answer as one object.
 pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply, settings: &Settings) {
+    write(out, reply, settings, Style::Message);
+}
+
+/// Appends an answer as the object that acknowledges a request elsewhere: with `ok` instead of a type and a `ref`.
+pub(crate) fn acknowledgement(out: &mut Vec<u8>, reply: &Reply, settings: &Settings) {
+    write(out, reply, settings, Style::Acknowledgement);
+}
+
+/// Appends an answer as an object without its type, for protocols that name it elsewhere.
+pub(crate) fn untyped(out: &mut Vec<u8>, reply: &Reply, settings: &Settings) {
+    write(out, reply, settings, Style::Untyped);
+}
+
+/// How an answer begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// `{"type":...,"ref":...`.
+    Message,
+    /// `{"ok":...`.
+    Acknowledgement,
+    /// `{`.
+    Untyped,
+}
+
+fn write(out: &mut Vec<u8>, reply: &Reply, settings: &Settings, style: Style) {
     match reply {
-        Reply::Welcome(reply) => welcome(out, reply, settings),
+        Reply::Welcome(reply) => welcome(out, reply, settings, style),
         Reply::Observing { .. } => {}
         Reply::Ack { reference, seq, time, duplicate } => {
-            let mut object = answer(out, "ack", reference.as_ref());
+            let mut object = answer(out, style, "ack", reference.as_ref());
             if let Some(seq) = seq {
                 object.number("seq", *seq);
             }
@@ -29,29 +54,29 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply, settings: &Settings) {
             object.end();
         }
         Reply::Joined { reference, room, seq, members, topic } => {
-            let mut object = answer(out, "ack", reference.as_ref());
+            let mut object = answer(out, style, "ack", reference.as_ref());
             room_members(&mut object, room, *seq, *members, topic);
             object.end();
         }
         Reply::Left { reference, room, current } => {
-            let mut object = answer(out, "ack", reference.as_ref());
+            let mut object = answer(out, style, "ack", reference.as_ref());
             object.string("room", room);
             object.string_if("current", current.as_deref());
             object.end();
         }
         Reply::Nick { reference, nick } => {
-            let mut object = answer(out, "ack", reference.as_ref());
+            let mut object = answer(out, style, "ack", reference.as_ref());
             object.string("nick", nick);
             object.end();
         }
         Reply::Topic { reference, room, topic } => {
-            let mut object = answer(out, "topic", reference.as_ref());
+            let mut object = answer(out, style, "topic", reference.as_ref());
             object.string("room", room);
             object.string("text", topic);
             object.end();
         }
         Reply::Members { reference, room, count, members, more } => {
-            let mut object = answer(out, "members", reference.as_ref());
+            let mut object = answer(out, style, "members", reference.as_ref());
             object.string("room", room);
             object.number("count", u64::from(*count));
             object.array("members", members, member_row);
@@ -59,31 +84,31 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply, settings: &Settings) {
             object.end();
         }
         Reply::Rooms { reference, rooms, more } => {
-            let mut object = answer(out, "rooms", reference.as_ref());
+            let mut object = answer(out, style, "rooms", reference.as_ref());
             object.array("rooms", rooms, room_row);
             object.bool("more", *more);
             object.end();
         }
         Reply::History { reference, room, events, more } => {
-            let mut object = answer(out, "history", reference.as_ref());
+            let mut object = answer(out, style, "history", reference.as_ref());
             object.string("room", room);
             page(&mut object, events, *more);
             object.end();
         }
         Reply::Found { reference, room, query, events, more } => {
-            let mut object = answer(out, "search", reference.as_ref());
+            let mut object = answer(out, style, "search", reference.as_ref());
             object.string("room", room);
             object.string("query", query);
             page(&mut object, events, *more);
             object.end();
         }
         Reply::Pong { reference, time } => {
-            let mut object = answer(out, "pong", reference.as_ref());
+            let mut object = answer(out, style, "pong", reference.as_ref());
             object.time("time", *time);
             object.end();
         }
         Reply::Refused(refusal) => {
-            let mut object = answer(out, "error", refusal.reference.as_ref());
+            let mut object = answer(out, style, "error", refusal.reference.as_ref());
             object.string("code", refusal.code.as_str());
             object.string("message", &refusal.message);
             object.end();
@@ -103,14 +128,24 @@ pub(crate) fn farewell(out: &mut Vec<u8>, reason: CloseReason, limit: Option<usi
     object.end();
 }
 
-fn answer<'a>(out: &'a mut Vec<u8>, kind: &str, reference: Option<&Arc<str>>) -> Object<'a> {
-    let mut object = Object::message(out, kind);
-    object.string_if("ref", reference.map(|reference| &**reference));
-    object
+fn answer<'a>(out: &'a mut Vec<u8>, style: Style, kind: &str, reference: Option<&Arc<str>>) -> Object<'a> {
+    match style {
+        Style::Message => {
+            let mut object = Object::message(out, kind);
+            object.string_if("ref", reference.map(|reference| &**reference));
+            object
+        }
+        Style::Acknowledgement => {
+            let mut object = Object::begin(out);
+            object.bool("ok", kind != "error");
+            object
+        }
+        Style::Untyped => Object::begin(out),
+    }
 }
 
-fn welcome(out: &mut Vec<u8>, welcome: &Welcome, settings: &Settings) {
-    let mut object = answer(out, "welcome", welcome.reference.as_ref());
+fn welcome(out: &mut Vec<u8>, welcome: &Welcome, settings: &Settings, style: Style) {
+    let mut object = answer(out, style, "welcome", welcome.reference.as_ref());
     object.string("session", &welcome.session.to_string());
     object.string("token", &welcome.token);
     object.string("epoch", &welcome.epoch.to_string());

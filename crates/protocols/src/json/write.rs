@@ -2,36 +2,38 @@
 
 use crate::text::clean::is_forbidden;
 use crate::timestamp::write_rfc3339;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io::Write;
 use switchboard_core::Time;
 
 /// An object under construction.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
     any: bool,
 }
 
 impl<'a> Object<'a> {
     /// Begins an object.
-    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, any: false }
     }
 
     /// Begins a message of the protocol, whose first member is its type.
-    pub(super) fn message(out: &'a mut Vec<u8>, kind: &str) -> Self {
+    pub(crate) fn message(out: &'a mut Vec<u8>, kind: &str) -> Self {
         let mut object = Self::begin(out);
         object.string("type", kind);
         object
     }
 
     /// Ends the object.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         self.out.push(b'}');
     }
 
     /// Adds a member, whose value the caller appends to what this returns.
-    pub(super) fn member(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
         if self.any {
             self.out.push(b',');
         }
@@ -43,34 +45,34 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    pub(super) fn string(&mut self, name: &str, value: &str) {
+    pub(crate) fn string(&mut self, name: &str, value: &str) {
         string(self.member(name), value);
     }
 
-    pub(super) fn string_if(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn string_if(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.string(name, value);
         }
     }
 
-    pub(super) fn number(&mut self, name: &str, value: u64) {
+    pub(crate) fn number(&mut self, name: &str, value: u64) {
         // Writing into a vector cannot fail.
         let _ = write!(self.member(name), "{value}");
     }
 
-    pub(super) fn bool(&mut self, name: &str, value: bool) {
+    pub(crate) fn bool(&mut self, name: &str, value: bool) {
         let value: &[u8] = if value { b"true" } else { b"false" };
         self.member(name).extend_from_slice(value);
     }
 
     /// Adds a member that is there only when it is true.
-    pub(super) fn flag(&mut self, name: &str, value: bool) {
+    pub(crate) fn flag(&mut self, name: &str, value: bool) {
         if value {
             self.bool(name, true);
         }
     }
 
-    pub(super) fn time(&mut self, name: &str, value: Time) {
+    pub(crate) fn time(&mut self, name: &str, value: Time) {
         let out = self.member(name);
         out.push(b'"');
         write_rfc3339(out, value);
@@ -78,7 +80,7 @@ impl<'a> Object<'a> {
     }
 
     /// Adds an array, of which `write` appends each item.
-    pub(super) fn array<T>(
+    pub(crate) fn array<T>(
         &mut self,
         name: &str,
         items: impl IntoIterator<Item = T>,
@@ -100,7 +102,7 @@ impl<'a> Object<'a> {
 ///
 /// What must not reach a terminal raw is escaped too: it is the same string to a program, and people do look at JSON
 /// with `nc`.
-pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
         out.extend_from_slice(text.as_bytes());
@@ -120,9 +122,16 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Appends bytes as a string of base64.
+pub(crate) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+    out.push(b'"');
+}
+
 /// Makes JSON that a client wrote fit to be passed on: on one line, and with what must not reach a terminal raw
 /// escaped. Such characters stand only in strings of valid JSON, but for line ends and tabs, which stand only outside.
-pub(super) fn harmless(json: &str) -> String {
+pub(crate) fn harmless(json: &str) -> String {
     if !json.chars().any(is_forbidden) {
         return json.to_owned();
     }

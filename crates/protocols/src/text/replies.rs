@@ -5,7 +5,7 @@ use super::commands::Answer;
 use super::encode::{number, past};
 use crate::frame::TextStyle;
 use crate::settings::Settings;
-use switchboard_core::{CloseReason, Reply, RoomRow, Seq, Welcome};
+use switchboard_core::{CloseReason, Code, Reply, RoomRow, Seq, Welcome};
 
 /// Lines under construction: they are put between line ends, and have none at their end.
 pub(crate) struct Lines<'a> {
@@ -140,6 +140,9 @@ pub(crate) fn reply(lines: &mut Lines<'_>, reply: &Reply, settings: &Settings, g
             }
         }
         Reply::Pong { .. } => lines.notice(&["pong"]),
+        Reply::Refused(refusal) if refusal.code == Code::PassRequired => {
+            lines.notice(&[&refusal.message, ": /pass CODE"]);
+        }
         Reply::Refused(refusal) => lines.notice(&[&refusal.message]),
     }
 }

@@ -62,6 +62,7 @@ fn take(conversation: &mut Box<dyn Conversation>, acts: Vec<Act>, outcome: &mut 
                 outcome.end = conversation.receive(7, &mut bytes, &mut acts).err();
                 take(conversation, acts, outcome);
             }
+            Act::Branch(..) => unreachable!("only an Engine.IO session carries others"),
             Act::Close(reason) => outcome.end = Some(reason),
             act @ Act::Request(_) => outcome.acts.push(act),
         }

@@ -57,7 +57,12 @@ pub(crate) fn events() -> Vec<Event> {
         event(Body::Typing { from: bob() }),
         event(Body::Notice { code: "missed_private", text: "some private messages were lost".into() }),
         event(Body::Members { members: 250 }),
-        event(Body::Relay { name: "drawing".into(), args: r#"[{"x":3,"y":4},"red"]"#.into(), from: bob() }),
+        event(Body::Relay {
+            name: "drawing".into(),
+            args: r#"[{"x":3,"y":4},"red"]"#.into(),
+            binary: Default::default(),
+            from: bob(),
+        }),
         event(Body::Gap { first: 42, last: 1_800 }),
     ]
 }
@@ -71,6 +76,7 @@ pub(crate) fn replies() -> Vec<Reply> {
     let ada = MemberRow { nick: ada.nick, sessions: vec![(ada.session, ada.via)] };
     vec![
         Reply::Welcome(Box::new(Welcome {
+            pos: 0,
             reference: reference(),
             session: sender("ada").session,
             token: "UcAvapvkB9M".into(),

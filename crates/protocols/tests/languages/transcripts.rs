@@ -111,7 +111,7 @@ impl Scene {
         } else if let Some(text) = line.strip_prefix("> ").or((line == ">").then_some("")) {
             let mut bytes = match self.framing {
                 Framing::Lines => format!("{text}\n").into_bytes(),
-                Framing::Datagram => text.as_bytes().to_vec(),
+                Framing::Datagram | Framing::Polling | Framing::WebSocketBase64 => text.as_bytes().to_vec(),
                 Framing::WebSocket => {
                     let mut out = BytesMut::new();
                     client::put_message(&mut out, Opcode::Text, text.as_bytes(), [9, 8, 7, 6]);
@@ -148,6 +148,7 @@ impl Scene {
                     self.conversation.receive(self.now, &mut bytes, &mut acts).unwrap();
                     self.acts(acts);
                 }
+                Act::Branch(..) => unreachable!("only an Engine.IO session carries others"),
                 Act::Close(reason) => self.end(reason),
             }
         }
@@ -194,6 +195,7 @@ impl Scene {
         let reply = match words[0] {
             "observing" => Reply::Observing { room: words[1].into(), members: number(2) as u32, seq: number(3) },
             "welcome" => Reply::Welcome(Box::new(Welcome {
+                pos: 0,
                 reference: reference(1),
                 session: sender("ada").session,
                 token: "secret".into(),

@@ -20,7 +20,8 @@ pub struct Listen {
 pub enum Pin {
     /// No scheme: TCP and UDP, and the first bytes decide.
     Any,
-    /// `text://`: the text protocol over TCP, at once and whatever comes.
+    /// `text://`: the text protocol over TCP, also where the first bytes look like JSON. What looks like HTTP or TLS is
+    /// closed: a page of the web could otherwise post lines to it.
     Text,
     /// `json://`: the JSON protocol over TCP.
     Json,

@@ -1,6 +1,9 @@
 //! What types and ranges cannot say: the rules of single settings, and those that bind several together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
 
 use super::secret::{Secret, UdpToken};
 use super::settings::Config;
@@ -15,6 +18,15 @@ const ENVELOPE_BYTES: u64 = 512;
 const JOIN_CODE_CHARS_MAX: usize = 128;
 const WELCOME_CHARS_MAX: usize = 200;
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// The networks of this machine alone (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
+pub(super) fn loopback() -> Vec<IpNet> {
+    [(IpAddr::V4(Ipv4Addr::LOCALHOST), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)]
+        .into_iter()
+        .filter_map(|(address, prefix)| IpNet::new(address, prefix).ok())
+        .map(|network| network.trunc())
+        .collect()
+}
 
 /// A join code is typed by people after `/pass`: one word, and not a book.
 pub(super) fn join_code(code: &Option<Secret>) -> Result<(), String> {
@@ -61,6 +73,40 @@ fn room_name(room: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A path of HTTP that other pages leave free.
+pub(super) fn socketio_path(path: &str) -> Result<(), String> {
+    let is_path = path.len() > 2 && path.starts_with('/') && path.ends_with('/') && path.chars().all(is_path_char);
+    if is_path { Ok(()) } else { Err(format!("must be a path such as \"/socket.io/\", not {}", excerpt(path))) }
+}
+
+const fn is_path_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~')
+}
+
+/// A name that clients may emit and that is not the server's own word. Empty is none.
+pub(super) fn event_name(name: &str) -> Result<(), String> {
+    if name.len() > 128 || name.chars().any(char::is_control) {
+        return Err("must be an event's name of at most 128 bytes".to_owned());
+    }
+    Ok(())
+}
+
+/// Namespaces beside the chat, each once.
+pub(super) fn namespaces(entries: &[String]) -> Result<(), String> {
+    let mut paths = BTreeSet::new();
+    for entry in entries {
+        let (path, to) = entry.split_once(' ').unwrap_or((entry, "others"));
+        let is_path = path.len() > 1 && path.len() <= 100 && path.starts_with('/') && path.chars().all(is_path_char);
+        if !is_path || !["others", "all", "none"].contains(&to) {
+            return Err(format!("must hold \"/PATH\" or \"/PATH others|all|none\", not {}", excerpt(entry)));
+        }
+        if path == "/chat" || !paths.insert(path) {
+            return Err(format!("must name each namespace once, and not /chat: {}", excerpt(path)));
+        }
+    }
+    if entries.len() > 16 { Err("must have at most 16 namespaces".to_owned()) } else { Ok(()) }
+}
+
 /// Host names as a browser sends them, without scheme, path or port.
 pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
     match hosts.iter().find(|host| !is_host(host)) {
@@ -88,7 +134,7 @@ pub(super) fn origins(origins: &[String]) -> Result<(), String> {
 /// A DNS name or IPv4 address, or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => {
             !host.is_empty()
                 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
@@ -115,7 +161,7 @@ pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> 
 
 /// Every rule that binds several settings together and is broken, as a sentence that begins with a setting's name.
 pub(super) fn together(config: &Config) -> Vec<String> {
-    let Config { server, tls, auth: _, text: _, rooms, store: _, http: _, udp, log: _, limits } = config;
+    let Config { server, tls, auth: _, text: _, rooms, store: _, http: _, socketio: _, udp, log: _, limits } = config;
     let mut broken = Vec::new();
     let mut require = |holds: bool, sentence: String| {
         if !holds {

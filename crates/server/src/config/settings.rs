@@ -99,6 +99,45 @@ settings! {
         hosts: Vec<String> = Vec::new(), check rules::hosts;
         /// Origins of other sites whose pages may connect, such as `"https://www.example.org"`.
         origins: Vec<String> = Vec::new(), check rules::origins;
+        /// A folder of your own that is served at `/` instead of the page; the namespace `/` of Socket.IO then passes
+        /// events on, and the chat is at `/chat`.
+        static_dir: Option<PathBuf> = None;
+        /// The folder with the Socket.IO client's scripts.
+        socketio_client: Option<PathBuf> = None;
+        /// Networks from which the page may show the live connections with their addresses (its Wires view).
+        wires: Vec<IpNet> = rules::loopback();
+    }
+
+    /// Socket.IO, for the official clients of its version 4: long-polling and WebSocket, on the same port.
+    socketio: Socketio {
+        /// Whether it is spoken.
+        enabled: bool = true;
+        /// Where, with a slash at both ends.
+        path: String = "/socket.io/".to_owned(), check rules::socketio_path;
+        /// How long after a sign of life the client is asked for the next one.
+        ping_interval: Millis = Millis::seconds(25), in Millis(100)..=Millis::minutes(10);
+        /// How long it may take to answer. Then the connection is closed.
+        ping_timeout: Millis = Millis::seconds(20), in Millis(100)..=Millis::minutes(10);
+        /// How long a WebSocket may take that wants to take over from long-polling.
+        upgrade_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
+        /// How long a client may take to join a namespace. Then the connection is closed.
+        connect_timeout: Millis = Millis::seconds(45), in Millis(100)..=Millis::minutes(10);
+        /// The largest request body and WebSocket message, and the largest event with its attachments. A larger one
+        /// closes the connection.
+        max_payload: Bytes = Bytes(1_000_000), in Bytes::kib(1)..=Bytes::mib(16);
+        /// How long a socket whose connection was cut is waited for. Coming back, it keeps its id and its rooms, and is
+        /// sent what it missed (connection state recovery); each event then carries its position as a last argument.
+        recovery: Option<Millis> = Some(Millis::minutes(2)), in Millis::seconds(1)..=Millis::hours(24);
+        /// An event of the namespace `/` whose one text is a message of the chat, such as `"chat message"`: it is
+        /// stored, heard by every client of the server, and comes back to its sender too. Empty: none.
+        message_event: String = String::new(), check rules::event_name;
+        /// Namespaces that pass events on, each `"/PATH"` or `"/PATH WHOM"`. `others` (the default): to everybody in
+        /// the namespace but the sender. `all`: to the sender too. `none`: only what names its receiver is passed on.
+        namespaces: Vec<String> = Vec::new(), check rules::namespaces;
+        /// Answers requests for the client's own script, `socket.io.js` under the path: from `http.socketio_client`,
+        /// else from `node_modules/socket.io-client/dist` in or above `http.static_dir`, else with a redirection to a
+        /// public address.
+        serve_client: bool = true;
     }
 
     /// Datagrams from elsewhere than loopback.
@@ -174,7 +213,7 @@ settings! {
         /// The time for the head of an HTTP request. Then: 408.
         header_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
         /// The size of the head of an HTTP request. Larger: 431.
-        header_bytes: Bytes = Bytes::kib(16), in Bytes::kib(1)..=Bytes::mib(1);
+        header_bytes: Bytes = Bytes::kib(16), in Bytes::kib(8)..=Bytes::mib(1);
         /// A connection that sends nothing for this long is closed.
         idle_timeout: Option<Millis> = None, in Millis::seconds(1)..=Millis::days(30);
         /// How long a session waits for its client after the connection was cut. 0s: not at all.

@@ -46,6 +46,7 @@ impl Routes {
             | Output::Search { to, .. }
             | Output::Current { connection: to, .. }
             | Output::Replay { connection: to, .. }
+            | Output::Recover { connection: to, .. }
             | Output::Close { connection: to, .. } => to,
         };
         shards[Shard::of(to)].push(ToShard::Output(output));

@@ -1,13 +1,17 @@
-//! HTTP/1.1 on a shard: the few pages there are, and the way to a WebSocket.
+//! HTTP/1.1 on a shard: the page, the few answers beside it, and the way to a WebSocket.
 
+mod assets;
 mod io;
 mod origin;
 mod site;
+pub(crate) mod socketio;
+mod wires;
 
 use crate::admission::Permit;
 use crate::listener::{Arrivals, Route};
 use crate::shard::Opening;
-use crate::shard::driver::Local;
+use crate::shard::driver::{Inbound, Local};
+use crate::shard::polling::Probe;
 use crate::socket::Socket;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,12 +21,13 @@ pub(crate) use origin::Policy;
 pub(crate) use site::{Readiness, Site};
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::io::IoSlice;
 use std::rc::Rc;
 use std::time::Duration;
 use switchboard_core::Via;
 use switchboard_protocols::conversation::{self, Choice};
+use switchboard_protocols::framing::websocket::{CloseCode, frame};
 use tokio::time::timeout;
 
 /// How long a client may take to read an answer after which we close.
@@ -51,9 +56,16 @@ pub(crate) async fn serve(
     needs_tls: bool,
 ) -> std::io::Result<()> {
     let upgrade = RefCell::new(None);
+    let promise = RefCell::new(None);
     let service = service_fn(|request| {
-        let response = arrivals.site.respond(arrivals, &request, route, needs_tls, &upgrade);
-        ready(Ok::<_, Infallible>(response))
+        let (upgrade, promise) = (&upgrade, &promise);
+        Box::pin(async move {
+            let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
+            Ok::<_, Infallible>(match endpoint.filter(|endpoint| endpoint.is_at(request.uri().path())) {
+                Some(endpoint) => endpoint.respond(arrivals, local, request, route, promise).await,
+                None => arrivals.site.respond(arrivals, request, route, needs_tls, upgrade).await,
+            })
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -77,6 +89,11 @@ pub(crate) async fn serve(
         local.open(socket, permit, opening, &mut left);
         return Ok(());
     }
+    if let (Some(promise), Some(endpoint)) = (promise.into_inner(), &arrivals.socketio) {
+        served.map_err(std::io::Error::other)?;
+        permit.locate(promise.peer.ip()).map_err(std::io::Error::other)?;
+        return go_on(endpoint, local, socket, permit, left, &promise).await;
+    }
     if served.as_ref().is_err_and(hyper::Error::is_timeout) && !left.is_empty() {
         say_timeout(&socket);
     }
@@ -84,6 +101,42 @@ pub(crate) async fn serve(
     // Closing with unread bytes would reset the connection, and the answer with it.
     let _ = timeout(LINGER, drain(&socket)).await;
     Err(served.map_or_else(std::io::Error::other, |()| std::io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// Makes an Engine.IO session of a WebSocket, or hands it to the shard whose session it wants to take over.
+async fn go_on(
+    endpoint: &socketio::Endpoint,
+    local: &Rc<Local>,
+    socket: Socket,
+    permit: Permit,
+    mut first: Vec<u8>,
+    promise: &socketio::Promise,
+) -> std::io::Result<()> {
+    let sid = match promise.target {
+        socketio::Target::New => {
+            let (_, carrier) = endpoint.begin(&promise.query, local, true).map_err(std::io::Error::other)?;
+            local.open_engine(socket, permit, carrier, promise.peer, &mut first);
+            return Ok(());
+        }
+        socketio::Target::TakeOver(sid) => sid,
+        socketio::Target::Nothing => {
+            let close = frame::close(CloseCode::POLICY, "the session has a WebSocket already");
+            let _ = socket.try_write(&[IoSlice::new(&close)]);
+            socket.shut();
+            let _ = timeout(LINGER, drain(&socket)).await;
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+    };
+    let patience = Duration::from_millis(endpoint.settings.upgrade_timeout_ms);
+    let probe = Box::new(Probe { sid, socket: socket.loosen()?, permit, first, patience });
+    // It counts where it goes.
+    local.count_out();
+    if sid.shard() == local.environment.settings.number {
+        local.clone().probe(*probe);
+    } else if let Some(shard) = local.environment.arrivals.shards.get(usize::from(sid.shard())) {
+        shard.hand(Inbound::Probe(probe)).await;
+    }
+    Ok(())
 }
 
 /// Tells a client that began a request and did not finish it in time (RFC 9110, 15.5.9).

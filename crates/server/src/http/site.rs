@@ -1,13 +1,18 @@
-//! What HTTP requests are answered: health, metrics, the WebSocket, and how to connect.
+//! What HTTP requests are answered: the page and what it asks for, health, metrics, the WebSocket, and how to connect.
 
 use super::Upgrade;
 use super::origin::Policy;
+use super::{assets, wires};
+use crate::lan::{private_addresses, qr_svg};
 use crate::listener::{Arrivals, Route};
 use crate::metrics::Metrics;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Body;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use ipnet::IpNet;
+use serde_json::json;
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +21,10 @@ use std::time::Duration;
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::handshake;
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Bytes of a picture's text: a URL with room for a join code.
+const QR_BYTES_MAX: usize = 300;
 
 /// Whether the server takes work; told to load balancers at `/readyz`.
 #[derive(Clone, Default)]
@@ -41,14 +49,20 @@ pub struct Site {
     pub header_timeout: Duration,
     /// Bytes of a request's head. More: 431.
     pub header_bytes: usize,
+    /// Whence the live connections may be looked at.
+    pub wires: Vec<IpNet>,
+    /// Where this server listens, to tell people who want to plug something in.
+    pub listeners: Vec<SocketAddr>,
+    /// Everybody has to give the join code first.
+    pub has_join_code: bool,
 }
 
 impl Site {
     /// Answers a request; a WebSocket's decision goes into `upgrade`.
-    pub(super) fn respond<B>(
+    pub(super) async fn respond<B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
         &self,
         arrivals: &Arrivals,
-        request: &Request<B>,
+        request: Request<B>,
         route: Route,
         needs_tls: bool,
         upgrade: &RefCell<Option<Upgrade>>,
@@ -56,11 +70,11 @@ impl Site {
         let path = request.uri().path();
         // Health checks come from balancers that know an address and no name.
         match path {
-            "/healthz" => return self.health(request, true),
-            "/readyz" => return self.health(request, self.ready.get() && self.metrics.writable.get() == 1),
+            "/healthz" => return self.health(&request, true),
+            "/readyz" => return self.health(&request, self.ready.get() && self.metrics.writable.get() == 1),
             _ => {}
         }
-        let host = match host_of(request) {
+        let host = match host_of(&request) {
             Ok(host) => host,
             Err(message) => return plain(StatusCode::BAD_REQUEST, message),
         };
@@ -77,16 +91,60 @@ impl Site {
             Err(message) => return plain(StatusCode::BAD_REQUEST, message),
         };
         match path {
-            "/ws" => web_socket(request, peer, upgrade),
-            "/metrics" => get(request, || {
+            "/ws" => web_socket(&request, peer, upgrade),
+            "/metrics" => get(&request, || {
                 let mut answer = plain(StatusCode::OK, self.metrics.encode());
                 let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
                 answer.headers_mut().insert(header::CONTENT_TYPE, kind);
                 answer
             }),
-            "/" => get(request, || plain(StatusCode::OK, welcome(host.as_deref(), route.local))),
+            "/" => get(&request, || match assets::wants_document(request.headers()) {
+                true => assets::document(request.headers()),
+                false => plain(StatusCode::OK, welcome(host.as_deref(), route.local)),
+            }),
+            path if path.starts_with(assets::PREFIX) => get(&request, || assets::file(path, request.headers())),
+            "/about.json" => get(&request, || self.about(arrivals, self.may_look(&request, route, peer))),
+            "/qr.svg" => get(&request, || picture(request.uri().query().unwrap_or_default())),
+            "/wires.json" | "/wires/dialects" if !self.may_look(&request, route, peer) => {
+                plain(StatusCode::FORBIDDEN, "http.wires does not allow it from there\n")
+            }
+            "/wires.json" if *request.method() == Method::GET => wires::list(&arrivals.shards).await,
+            "/wires/dialects" if *request.method() == Method::POST => {
+                let (_, body) = request.into_parts();
+                match Limited::new(body, wires::BODY_BYTES_MAX).collect().await {
+                    Ok(body) => wires::dialects(&body.to_bytes()),
+                    Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "that is longer than any message\n"),
+                }
+            }
             _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
         }
+    }
+
+    fn may_look<B>(&self, request: &Request<B>, route: Route, client: SocketAddr) -> bool {
+        wires::may_look(&self.wires, route, client, request.headers())
+    }
+
+    /// What the page tells people who want to plug something in.
+    fn about(&self, arrivals: &Arrivals, may_look: bool) -> Answer {
+        let scheme = if arrivals.tls.is_some() { "https" } else { "http" };
+        let abroad = self.listeners.iter().filter(|address| !address.ip().is_loopback());
+        let urls: Vec<String> = abroad
+            .flat_map(|address| {
+                match address.ip().is_unspecified() {
+                    // Without its interfaces there is nothing to tell of this address; the page says how to get one.
+                    true => private_addresses().unwrap_or_default(),
+                    false => vec![address.ip()],
+                }
+                .into_iter()
+                .map(|ip| format!("{scheme}://{}/", SocketAddr::new(ip, address.port())))
+            })
+            .collect();
+        wires::answer(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "urls": urls,
+            "join_code": self.has_join_code,
+            "wires": may_look,
+        }))
     }
 
     fn health<B>(&self, request: &Request<B>, well: bool) -> Answer {
@@ -95,6 +153,32 @@ impl Site {
             false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         })
     }
+}
+
+/// A picture of a URL for a phone's camera: `?text=` and the URL, percent-encoded.
+fn picture(query: &str) -> Answer {
+    let text = query.strip_prefix("text=").and_then(percent_decoded).filter(|text| text.len() <= QR_BYTES_MAX);
+    let Some(picture) = text.and_then(|text| qr_svg(&text)) else {
+        return plain(StatusCode::BAD_REQUEST, "text= and a URL of at most 300 bytes\n");
+    };
+    let mut answer = plain(StatusCode::OK, picture);
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
+    answer
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => {
+                let digits = [char::from(bytes.next()?).to_digit(16)?, char::from(bytes.next()?).to_digit(16)?];
+                (digits[0] * 16 + digits[1]) as u8
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok()
 }
 
 fn get<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {
@@ -106,7 +190,7 @@ fn get<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {
     answer
 }
 
-fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(text.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -120,7 +204,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 }
 
 /// The request's host; an absolute URL names it before the header does (RFC 9112, 3.2.2). HTTP/1.0 may have none.
-fn host_of<B>(request: &Request<B>) -> Result<Option<String>, &'static str> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<Option<String>, &'static str> {
     if let Some(authority) = request.uri().authority() {
         return Ok(Some(authority.as_str().to_owned()));
     }
@@ -136,7 +220,7 @@ fn host_of<B>(request: &Request<B>) -> Result<Option<String>, &'static str> {
 }
 
 /// The client: for a trusted proxy's request the one that its forwarded header names, which must be there.
-fn client_of(arrivals: &Arrivals, headers: &HeaderMap, route: Route) -> Result<SocketAddr, &'static str> {
+pub(super) fn client_of(arrivals: &Arrivals, headers: &HeaderMap, route: Route) -> Result<SocketAddr, &'static str> {
     if !route.proxied {
         return Ok(route.peer);
     }

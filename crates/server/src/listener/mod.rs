@@ -7,8 +7,9 @@ mod proxy;
 use crate::admission::Permit;
 use crate::config::Pin;
 use crate::http::Site;
+use crate::http::socketio::Endpoint;
 use crate::shard::Opening;
-use crate::shard::driver::Local;
+use crate::shard::driver::{Local, ShardHandle};
 use crate::socket::Socket;
 use crate::udp::gate::Gate;
 use first_bytes::{First, Said};
@@ -25,8 +26,9 @@ use tokio::time::timeout;
 
 /// Silence on a raw connection that makes it a text connection: longer than a client needs that means to speak first,
 /// shorter than a person notices.
-const SILENCE: Duration = Duration::from_millis(150);
-/// The same inside TLS, whose clients are rarely people.
+const SILENCE: Duration = Duration::from_millis(300);
+/// The same where a TLS client is expected, whose first packet may be lost and sent again, and inside TLS, whose clients
+/// are rarely people.
 const SILENCE_IN_TLS: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a shard.
@@ -43,6 +45,10 @@ pub struct Arrivals {
     pub conversations: Arc<Settings>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub site: Site,
+    /// The Engine.IO endpoint, if there is one.
+    pub socketio: Option<Endpoint>,
+    /// All shards, for requests that concern another one.
+    pub shards: Vec<ShardHandle>,
     pub udp_gate: Gate,
     pub udp_sessions_max: usize,
     pub udp_idle_ms: u64,
@@ -112,7 +118,9 @@ impl Arrivals {
             route.proxied = false;
         }
         let socket = Socket::plain(tcp);
-        let said = self.listen(&socket, &mut first, pin, SILENCE).await?;
+        let expects_tls = self.tls.is_some() && !route.peer.ip().to_canonical().is_loopback();
+        let silence = if expects_tls { SILENCE_IN_TLS } else { SILENCE };
+        let said = self.listen(&socket, &mut first, pin, silence).await?;
         match said {
             Said::Tls => {
                 let Some(tls) = &self.tls else { return Err(foreign("TLS, and there is no certificate here")) };
@@ -159,7 +167,8 @@ impl Arrivals {
             return Err(foreign("a trusted proxy that does not say for whom it comes"));
         }
         let mut conversation = match language {
-            Language::Json => conversation::stream_json(&self.conversations),
+            // First bytes lead to text and to JSON only.
+            Language::Json | Language::SocketIo(_) => conversation::stream_json(&self.conversations),
             Language::Text(_) if pin == Pin::Text => conversation::stream_text_only(&self.conversations),
             Language::Text(_) => conversation::stream_text(&self.conversations),
         };

@@ -4,10 +4,13 @@ mod exposure;
 mod history;
 mod listeners;
 mod run;
+mod sockets;
 
 use crate::config::{Config, Layers};
 use crate::threads::EXIT_STORAGE;
 use std::process::ExitCode;
+
+pub use crate::http::socketio::{Application, Endpoint};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,13 @@ pub enum StartError {
 /// cannot start, 74 if the storage failed. `layers` are read again on SIGHUP.
 #[must_use]
 pub fn run(config: Config, layers: Layers) -> ExitCode {
-    match run::run(config, layers) {
+    run_with(config, layers, None)
+}
+
+/// The same with another Engine.IO endpoint than the configuration's: for what stands on it in tests and examples.
+#[must_use]
+pub fn run_with(config: Config, layers: Layers, endpoint: Option<Endpoint>) -> ExitCode {
+    match run::run(config, layers, endpoint) {
         Ok(crate::engine::driver::End::Asked) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS

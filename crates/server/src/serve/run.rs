@@ -1,7 +1,7 @@
 //! The server's life: threads up, listeners open, signals heard, everything down in order.
 
 use super::listeners::Listener;
-use super::{StartError, exposure, history, listeners};
+use super::{Endpoint, StartError, exposure, history, listeners, sockets};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::clock::Clock;
 use crate::config::{Config, Layers, Secret};
@@ -31,15 +31,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads that read history; SQLite lets them read while the writer writes.
 const READERS: usize = 2;
-/// Of an outbox, what the text of a page of history may take: escaped, a character is at most six bytes, so that the
-/// page is smaller than half an outbox with what is around its texts.
-const PAGE_PART: usize = 16;
+/// Of an outbox, the part that a page of history may take: a page is smaller than half an outbox.
+const PAGE_PART: usize = 3;
 
 /// Runs the server.
 ///
 /// # Errors
 /// It did not start.
-pub(super) fn run(mut config: Config, layers: Layers) -> Result<End, StartError> {
+pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>) -> Result<End, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // From here on a signal to end is heard, and answered when the server runs.
     let mut signals = runtime.block_on(async { Signals::new() })?;
@@ -52,7 +51,7 @@ pub(super) fn run(mut config: Config, layers: Layers) -> Result<End, StartError>
     let history = history::open(&config, directory.as_deref())?;
     let certificate = certificate(&config, directory.as_deref(), &addresses)?;
     let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
-    let house = House::build(&config, history, certificate.clone())?;
+    let house = House::build(&config, history, certificate.clone(), &addresses, endpoint)?;
 
     let note = Note {
         url: own_url(&addresses, certificate.is_some()),
@@ -154,19 +153,26 @@ impl House {
         config: &Config,
         history: history::History,
         certificate: Option<Arc<Reloadable>>,
+        addresses: &[std::net::SocketAddr],
+        endpoint: Option<Endpoint>,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let clock = Clock::start();
         let limits = &config.limits;
         let mailbox = Arc::new(Mailbox::new(limits.inbox_commands as usize, limits.batch_bytes.to_usize()));
         let ready = Readiness::default();
-        let arrivals = Arc::new(arrivals(config, certificate, &metrics, ready.clone())?);
         let shards = match config.server.shards {
             // The engine's and the storage's threads mostly wait; the sockets are the work.
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(64),
             shards => shards.min(250) as usize,
         };
         let (handles, inboxes): (Vec<ShardHandle>, Vec<ShardInbox>) = (0..shards).map(|_| ShardHandle::new()).unzip();
+        let mut arrivals = arrivals(config, certificate, &metrics, ready.clone())?;
+        arrivals.shards.clone_from(&handles);
+        arrivals.socketio =
+            endpoint.or_else(|| sockets::endpoint(config, history.sessions.epoch, &arrivals.conversations));
+        arrivals.site.listeners = addresses.to_vec();
+        let arrivals = Arc::new(arrivals);
         let (readers, waiting) = Readers::new();
         let page_bytes = limits.outbox_bytes.to_usize() / PAGE_PART;
         let store_readers = (0..READERS).map(|_| history.store.reader()).collect::<Result<Vec<_>, _>>()?;
@@ -318,8 +324,13 @@ fn arrivals(
             metrics: metrics.clone(),
             ready,
             header_timeout: limits.header_timeout.duration(),
-            header_bytes: limits.header_bytes.to_usize().max(8_192),
+            header_bytes: limits.header_bytes.to_usize(),
+            wires: config.http.wires.clone(),
+            listeners: Vec::new(),
+            has_join_code: config.auth.join_code.is_some(),
         },
+        socketio: None,
+        shards: Vec::new(),
         udp_gate: Gate::new(key, senders),
         udp_sessions_max: limits.connections_total.unwrap_or(u32::MAX) as usize,
         udp_idle_ms: limits.udp_idle.0,

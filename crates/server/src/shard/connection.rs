@@ -1,5 +1,6 @@
 //! One connection as its shard keeps it.
 
+use super::branches::Branches;
 use super::gate::Gate;
 use super::members::Places;
 use super::outbox::Outbox;
@@ -18,7 +19,7 @@ pub(super) enum Phase {
     Ending,
     /// Everything is written and the sending side is shut; the peer's end is awaited for a while.
     Lingering,
-    /// There is no socket any more; the number is kept until the engine has forgotten it.
+    /// There is no socket any more; the number is kept until the driver has dropped it and the engine forgotten it.
     Gone,
 }
 
@@ -28,18 +29,22 @@ pub(super) struct Connection {
     pub phase: Phase,
     /// The engine was told of it.
     pub known: bool,
+    /// The engine was told of it as it speaks now.
+    pub introduced: bool,
     /// The engine was told that it ended.
     pub ended: bool,
     /// The engine has nothing more to say to it.
     pub forgotten: bool,
+    /// The driver has dropped its socket.
+    pub dropped: bool,
     /// It is in the list of those to be written.
     pub dirty: bool,
     /// Its socket took no more bytes; the driver says when it does again.
     pub blocked: bool,
     /// The driver was told to stop reading it.
     pub paused: bool,
-    /// Reads of the store under way for it.
-    pub reads: u8,
+    /// Reads of the store under way for it. One read of the socket may hold many requests for them.
+    pub reads: u32,
     /// Of its commands, how many wait in the shard because the engine's inbox is full.
     pub parked: u32,
     pub conversation: Box<dyn Conversation>,
@@ -58,6 +63,10 @@ pub(super) struct Connection {
     pub alarm: Tick,
     /// Silence after which it is closed, 0 for never.
     pub idle_ms: u64,
+    /// The connection that carries it, if it has no socket of its own.
+    pub carrier: Option<u32>,
+    /// The sessions that it carries.
+    pub branches: Branches,
 }
 
 impl Connection {
@@ -65,18 +74,30 @@ impl Connection {
     #[inline]
     pub(super) fn dialect_in(&self, room: RoomId) -> Dialect {
         let elsewhere = match self.dialect.language {
-            Language::Json => false,
+            Language::Json | Language::SocketIo(_) => false,
             Language::Text(_) => self.current != Some(room),
         };
         Dialect { elsewhere, ..self.dialect }
     }
 
+    /// Whether a peer that sends no more has got everything it asked for.
+    pub(super) fn is_finished(&self) -> bool {
+        self.forgotten && self.reads == 0 && self.gate.is_none() && self.outbox.bytes() == 0
+    }
+
     /// The connection as the engine is told of it.
     pub(super) fn peer(&self) -> Peer {
-        Peer {
-            via: self.via,
-            address: self.address.map(|address| address.ip().to_canonical()),
-            resumable: self.dialect.language == Language::Json,
+        let peer = Peer::new(self.via, self.address.map(|address| address.ip().to_canonical()));
+        match self.dialect.language {
+            Language::Text(_) | Language::SocketIo(None) => peer,
+            Language::Json => Peer { resumable: true, ..peer },
+            Language::SocketIo(Some(tongue)) => Peer {
+                resumable: tongue.offsets.is_some(),
+                keep_ms: tongue.offsets.map_or(0, |recovery| recovery.keep_ms),
+                realm: tongue.namespace.realm,
+                hears_itself: tongue.namespace.echoes,
+                ..peer
+            },
         }
     }
 }

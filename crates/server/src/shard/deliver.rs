@@ -1,7 +1,7 @@
 //! Events and replies out: from the engine to the members' outboxes.
 
 use super::connection::{Connection, Phase};
-use super::gate::{Gate, Missed};
+use super::gate::{Missed, Since};
 use super::{Shard, Want, mark_dirty};
 use crate::message::{Published, Read, ToShard};
 use smallvec::SmallVec;
@@ -62,7 +62,7 @@ impl Shard {
         match output {
             Output::Reply { to, reply } => {
                 if let Some(slot) = self.slot(to) {
-                    self.reply(slot, &reply);
+                    self.reply(slot, &reply, Place::InOrder);
                 }
             }
             Output::Deliver { to, event, own } => {
@@ -75,14 +75,7 @@ impl Shard {
                 });
                 let Some(frame) = encode(&event, dialect, own) else { return };
                 self.tally.deliveries += 1;
-                match &mut connection.gate {
-                    Some(gate) => {
-                        if gate.hold(frame, self.settings.gate_events, self.settings.gate_bytes).is_err() {
-                            self.closing.push((slot, CloseReason::GateOverflow));
-                        }
-                    }
-                    None => self.push(slot, frame),
-                }
+                self.push_in_order(slot, frame);
             }
             Output::Attach { connection, room, name } => {
                 // A connection that ended meanwhile has left its rooms for good: its slot may soon be another's.
@@ -103,13 +96,12 @@ impl Shard {
                     connection.current = room;
                 }
             }
+            Output::Recover { connection, room, since, through, most } => {
+                let missed = Missed { room, after: 0, since: Some(Since { pos: since, most }), through };
+                self.miss(connection, missed);
+            }
             Output::Replay { connection, room, after, through } => {
-                let Some(slot) = self.slot(connection) else { return };
-                let connection = &mut self.connections[slot as usize];
-                if connection.phase == Phase::Open {
-                    connection.gate.get_or_insert_default().miss(Missed { room, after, through });
-                    self.advance_gate(slot);
-                }
+                self.miss(connection, Missed { room, after, since: None, through });
             }
             Output::History { to, query } => self.read(to, Read::History(query)),
             Output::Search { to, query } => self.read(to, Read::Search(query)),
@@ -122,7 +114,17 @@ impl Shard {
         }
     }
 
-    fn reply(&mut self, slot: u32, reply: &Reply) {
+    /// Opens a connection's gate, if need be, to replay a part of a room.
+    fn miss(&mut self, connection: ConnectionId, missed: Missed) {
+        let Some(slot) = self.slot(connection) else { return };
+        let connection = &mut self.connections[slot as usize];
+        if matches!(connection.phase, Phase::Open | Phase::Finishing) {
+            connection.gate.get_or_insert_default().miss(missed);
+            self.advance_gate(slot);
+        }
+    }
+
+    fn reply(&mut self, slot: u32, reply: &Reply, place: Place) {
         let connection = &mut self.connections[slot as usize];
         if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
             return;
@@ -130,9 +132,24 @@ impl Shard {
         let frame = connection.conversation.reply(reply);
         self.refresh_dialect(slot);
         if let Some(frame) = frame {
-            self.push(slot, frame);
+            match place {
+                Place::InOrder => self.push_in_order(slot, frame),
+                Place::AtOnce => self.push(slot, frame),
+            }
         }
         self.set_alarm(slot);
+    }
+
+    /// Puts a frame behind everything that the engine said before it: behind an open gate, too.
+    fn push_in_order(&mut self, slot: u32, frame: Frame) {
+        match &mut self.connections[slot as usize].gate {
+            Some(gate) => {
+                if gate.hold(frame, self.settings.gate_events, self.settings.gate_bytes).is_err() {
+                    self.closing.push((slot, CloseReason::GateOverflow));
+                }
+            }
+            None => self.push(slot, frame),
+        }
     }
 
     /// Puts a frame on one connection's outbox.
@@ -174,25 +191,30 @@ impl Shard {
         self.read_done(now, slot);
         match (read, result) {
             (Read::Replay { room, after, through: _ }, Ok(page)) => self.replay(slot, &room, after, &page),
-            (Read::Replay { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
+            (Read::Recover { .. }, Ok(_)) => {}
+            (Read::Replay { .. } | Read::Recover { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
             (Read::History(query), Ok(page)) => {
                 let Page { events, more } = page;
-                self.reply(slot, &Reply::History { reference: query.reference, room: query.room, events, more });
+                let reply = Reply::History { reference: query.reference, room: query.room, events, more };
+                self.reply(slot, &reply, Place::AtOnce);
             }
             (Read::Search(query), Ok(page)) => {
                 let Page { events, more } = page;
                 let (reference, room, query) = (query.reference, query.room, query.text);
-                self.reply(slot, &Reply::Found { reference, room, query, events, more });
+                self.reply(slot, &Reply::Found { reference, room, query, events, more }, Place::AtOnce);
             }
-            (Read::History(query), Err(_)) => self.reply(slot, &unreadable(query.reference)),
-            (Read::Search(query), Err(_)) => self.reply(slot, &unreadable(query.reference)),
+            (Read::History(query), Err(_)) => self.reply(slot, &unreadable(query.reference), Place::AtOnce),
+            (Read::Search(query), Err(_)) => self.reply(slot, &unreadable(query.reference), Place::AtOnce),
         }
     }
 
-    /// Gives a resuming connection a page of what it missed; what is not stored any more is told as a gap.
+    /// Gives a resuming connection a page of what it missed, as far as its outbox has room; the rest is read again. What
+    /// is not stored any more is told as a gap.
     fn replay(&mut self, slot: u32, room: &Arc<str>, after: Seq, page: &Page) {
         let connection = &mut self.connections[slot as usize];
-        let Some(through) = connection.gate.as_ref().and_then(|gate| gate.through()) else { return };
+        let Some(gate) = &mut connection.gate else { return };
+        gate.found(after);
+        let Some(through) = gate.through() else { return };
         let dialect = connection.dialect;
         let mut last = None;
         let missed = page.events.iter().filter_map(|event| Some((event.seq()?, event)));
@@ -207,7 +229,13 @@ impl Shard {
             }
         }
         for (seq, event) in missed {
+            if last.is_some() && self.connections[slot as usize].outbox.bytes() > self.settings.outbox_bytes / 2 {
+                break;
+            }
             last = Some(seq);
+            if !self.connections[slot as usize].conversation.missed(event) {
+                continue;
+            }
             if let Some(frame) = encode(event, dialect, false) {
                 self.tally.deliveries += 1;
                 self.push(slot, frame);
@@ -226,17 +254,43 @@ impl Shard {
         if connection.outbox.bytes() > self.settings.outbox_bytes / 4 {
             return;
         }
-        if let Some(Missed { room, after, through }) = gate.next_page() {
+        if let Some(Missed { room, after, since, through }) = gate.next_page() {
             let id = connection.id;
-            self.read(id, Read::Replay { room, after, through });
-        } else if gate.is_done()
-            && let Some(gate) = connection.gate.take()
-        {
-            for frame in Gate::drain(*gate) {
-                self.push(slot, frame);
+            let read = match since {
+                None => Read::Replay { room, after, through },
+                Some(Since { pos, most }) => Read::Recover { room, since: pos, through, most },
+            };
+            self.read(id, read);
+        } else if gate.is_done() {
+            self.drain_gate(slot);
+        }
+    }
+
+    /// Lets what was held back go, as far as the outbox has room. The gate is gone when nothing is behind it.
+    fn drain_gate(&mut self, slot: u32) {
+        loop {
+            let connection = &mut self.connections[slot as usize];
+            if connection.outbox.bytes() > self.settings.outbox_bytes / 4 {
+                return;
+            }
+            match connection.gate.as_mut().and_then(|gate| gate.release()) {
+                Some(frame) => self.push(slot, frame),
+                None => {
+                    connection.gate = None;
+                    return;
+                }
             }
         }
     }
+}
+
+/// Where an answer stands among what a connection is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind everything that the engine said before it.
+    InOrder,
+    /// A page was read beside the engine, and waits for nothing.
+    AtOnce,
 }
 
 /// Puts a frame on an outbox unless that is full: then its owner has to go.

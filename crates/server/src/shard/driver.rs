@@ -1,6 +1,7 @@
 //! A shard's thread: a tokio runtime that owns the shard's sockets and moves bytes between them and its state.
 
-use super::{SLICES_MAX, Settings, Shard, Want};
+use super::polling::{self, Errand, Probe};
+use super::{SLICES_MAX, Settings, Shard, Want, Wires};
 use crate::admission::Permit;
 use crate::clock::Clock;
 use crate::engine::mailbox::Mailbox;
@@ -17,7 +18,8 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Notify, mpsc};
+use switchboard_sys::tcp_round_trip;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 /// Bytes that one read takes at most, in a buffer that all sockets of a shard share.
@@ -37,6 +39,12 @@ pub enum Inbound {
     Accepted(Accepted),
     /// A datagram socket to be served.
     Datagrams(std::net::UdpSocket),
+    /// A request of a session that polls.
+    Errand(Errand),
+    /// A WebSocket that wants to take one over.
+    Probe(Box<Probe>),
+    /// Somebody wants to see the live connections.
+    Wires(oneshot::Sender<Wires>),
 }
 
 /// Another thread's way to a shard.
@@ -72,6 +80,13 @@ impl ShardHandle {
         let _ = self.inbox.send(inbound).await;
     }
 
+    /// The shard's live connections. `None`: the process ends.
+    pub async fn wires(&self) -> Option<Wires> {
+        let (tell, told) = oneshot::channel();
+        self.hand(Inbound::Wires(tell)).await;
+        told.await.ok()
+    }
+
     /// How many connections the shard has, those at their handshake included.
     #[must_use]
     pub fn load(&self) -> usize {
@@ -94,6 +109,7 @@ pub struct Local {
     pub(crate) environment: Environment,
     shard: RefCell<Shard>,
     table: RefCell<Table>,
+    pub(super) polling: polling::Sessions,
     buffer: RefCell<Box<[u8]>>,
     /// Something is to be handed over, written or carried out.
     work: Notify,
@@ -110,6 +126,7 @@ pub fn run(environment: Environment, inbox: ShardInbox) -> io::Result<()> {
     let local = Rc::new(Local {
         shard: RefCell::new(Shard::new(environment.settings.clone(), environment.clock.tick())),
         table: RefCell::new(Table::default()),
+        polling: polling::Sessions::default(),
         buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
         work: Notify::new(),
         paused: RefCell::new(HashMap::new()),
@@ -144,7 +161,11 @@ impl Local {
                         }
                     }
                     Inbound::Accepted(accepted) => self.clone().arrive(accepted),
+                    Inbound::Errand(errand) => self.clone().run_errand(errand),
+                    Inbound::Probe(probe) => self.clone().probe(*probe),
                     Inbound::Datagrams(socket) => Datagrams::serve(&self, socket),
+                    // Who asked may be gone already.
+                    Inbound::Wires(tell) => drop(tell.send(self.wires())),
                 }
             }
             self.hand_over();
@@ -183,15 +204,40 @@ impl Local {
 
     /// Takes a connection in whose protocol is known; `first` was read from it already.
     pub(crate) fn open(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening, first: &mut [u8]) {
-        let now = self.tick();
-        let socket = Rc::new(socket);
-        let slot = self.shard.borrow_mut().open(now, opening);
-        self.table.borrow_mut().insert(slot, Endpoint::Stream(socket.clone(), permit));
+        let slot = self.take_in(socket, permit, opening);
         if !first.is_empty() {
-            self.shard.borrow_mut().receive(now, slot, first);
+            self.shard.borrow_mut().receive(self.tick(), slot, first);
         }
-        spawn_local(self.clone().read_loop(socket, slot));
+    }
+
+    /// The same of a connection of which nothing was read, and gives its slot.
+    pub(super) fn take_in(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening) -> u32 {
+        let slot = self.shard.borrow_mut().open(self.tick(), opening);
+        self.put_socket(slot, socket, permit);
+        slot
+    }
+
+    /// Gives a connection a socket to read and to write.
+    pub(super) fn put_socket(self: &Rc<Self>, slot: u32, socket: Socket, permit: Permit) -> Rc<Socket> {
+        let socket = Rc::new(socket);
+        self.table.borrow_mut().insert(slot, Endpoint::Stream(socket.clone(), permit));
+        spawn_local(self.clone().read_loop(socket.clone(), slot));
         self.work.notify_one();
+        socket
+    }
+
+    /// One more counts for the shard's load.
+    pub(crate) fn count_in(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less does.
+    pub(crate) fn count_out(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn table(&self) -> std::cell::Ref<'_, Table> {
+        self.table.borrow()
     }
 
     /// Reads a socket for as long as it lives; a socket that is idle costs this small task and no buffer.
@@ -206,7 +252,7 @@ impl Local {
         }
     }
 
-    async fn wait(&self, slot: u32) {
+    pub(super) async fn wait(&self, slot: u32) {
         let resumed = self.paused.borrow_mut().entry(slot).or_default().clone();
         resumed.notified().await;
     }
@@ -239,7 +285,7 @@ impl Local {
         }
     }
 
-    fn carry_out(&self) {
+    pub(super) fn carry_out(&self) {
         let wants = self.shard.borrow_mut().take_wants();
         for want in wants {
             match want {
@@ -256,8 +302,13 @@ impl Local {
                             self.load.fetch_sub(1, Ordering::Relaxed);
                         }
                         Some(Endpoint::Datagram(datagrams, remote)) => datagrams.forget(&remote),
+                        Some(Endpoint::Polling(poll)) => {
+                            self.polling.forget(&poll);
+                            self.load.fetch_sub(1, Ordering::Relaxed);
+                        }
                         None => {}
                     }
+                    self.shard.borrow_mut().dropped(slot);
                     if let Some(waiting) = self.paused.borrow_mut().remove(&slot) {
                         waiting.notify_one();
                     }
@@ -269,7 +320,7 @@ impl Local {
                 }
             }
         }
-        if self.closing.get() && self.shard.borrow().is_empty() {
+        if self.closing.get() && self.shard.borrow().has_no_sockets() {
             self.closing.set(false);
             self.environment.mailbox.notice(|notices| notices.shards_done += 1);
         }
@@ -282,14 +333,11 @@ impl Local {
             if place > 0 && place.is_multiple_of(WRITES_PER_TURN) {
                 tokio::task::yield_now().await;
             }
-            let endpoint = match self.table.borrow().get(slot) {
-                Some(Endpoint::Stream(socket, _)) => Ok(socket.clone()),
-                Some(Endpoint::Datagram(datagrams, remote)) => Err((datagrams.clone(), remote.clone())),
-                None => continue,
-            };
-            match endpoint {
-                Ok(socket) => self.write(&socket, slot),
-                Err((datagrams, remote)) => datagrams.gather(self, slot, &remote),
+            match self.table.borrow().get(slot) {
+                Some(Endpoint::Stream(socket, _)) => self.write(socket, slot),
+                Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
+                Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
+                None => {}
             }
         }
         let sockets: Vec<_> = self.table.borrow().datagrams().cloned().collect();
@@ -298,21 +346,17 @@ impl Local {
         }
     }
 
-    /// The write step: one vectored write of what waits for a socket, or as many as it takes.
+    /// The write step: one write of what waits for a socket, or as many as it takes.
     fn write(self: &Rc<Self>, socket: &Rc<Socket>, slot: u32) {
+        let mut shard = self.shard.borrow_mut();
         loop {
-            let mut shard = self.shard.borrow_mut();
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = shard.gather(slot, &mut slices);
-            let result = match count {
-                0 => match socket.try_flush() {
-                    Ok(true) => return shard.written(slot),
-                    Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
-                    Err(error) => Err(error),
-                },
-                _ => socket.try_write(&slices[..count]),
+            let result = match shard.only(slot) {
+                Some(bytes) => socket.try_write(&[IoSlice::new(bytes)]),
+                None => write_all(&shard, socket, slot),
             };
             match result {
+                // Nothing waited, and TLS holds nothing back either.
+                Ok(0) => return shard.written(slot),
                 Ok(count) => shard.wrote(slot, count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     shard.blocked(slot);
@@ -358,6 +402,17 @@ impl Local {
         shard.population.report(|via, protocol, change| metrics.population(via, protocol, change));
     }
 
+    fn wires(&self) -> Wires {
+        let mut wires = self.shard.borrow().wires(self.tick());
+        let table = self.table.borrow();
+        for wire in &mut wires.listed {
+            if let Some(Endpoint::Stream(socket, _)) = table.get(wire.slot) {
+                wire.round_trip = tcp_round_trip(socket.tcp()).ok();
+            }
+        }
+        wires
+    }
+
     /// The shard's state, for the datagram sockets.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Shard) -> T) -> T {
         let result = work(&mut self.shard.borrow_mut());
@@ -376,5 +431,17 @@ impl Local {
 
     pub(crate) fn add_datagrams(&self, datagrams: Rc<Datagrams>) {
         self.table.borrow_mut().add_datagrams(datagrams);
+    }
+}
+
+/// Several frames in one vectored write; with none, what TLS still holds. Apart from the way of a single frame, which is
+/// the usual one and needs no table of slices.
+#[inline(never)]
+fn write_all(shard: &Shard, socket: &Socket, slot: u32) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    match shard.gather(slot, &mut slices) {
+        0 if socket.try_flush()? => Ok(0),
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        count => socket.try_write(&slices[..count]),
     }
 }

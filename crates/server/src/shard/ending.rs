@@ -13,6 +13,13 @@ impl Shard {
         if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
             return;
         }
+        if let Some(carrier) = connection.carrier
+            && reason.reconnect()
+        {
+            // Its client comes back only when the whole connection is gone.
+            return self.close(now, carrier, reason);
+        }
+        let overflows = self.tally.overflows;
         match reason {
             CloseReason::SlowReader | CloseReason::OutboxesFull | CloseReason::GateOverflow => {
                 self.waiting_bytes -= connection.outbox.clear();
@@ -35,14 +42,23 @@ impl Shard {
             | CloseReason::Internal
             | CloseReason::PeerGone => {}
         }
+        if self.tally.overflows == overflows {
+            self.flush_branches(slot);
+        }
+        let connection = &mut self.connections[slot as usize];
         if let Some(farewell) = connection.conversation.farewell(reason) {
             self.waiting_bytes += farewell.len();
             connection.outbox.push(farewell);
         }
+        let is_polling = connection.via == Via::Polling && connection.carrier.is_none();
         if connection.phase == Phase::Open {
             self.note_end(slot, reason);
         }
         self.part(now, slot, Phase::Ending);
+        if is_polling {
+            self.connections[slot as usize].give_up = now + unclaimed_ms(reason);
+            self.set_alarm(slot);
+        }
     }
 
     /// Ends every connection.
@@ -85,6 +101,10 @@ impl Shard {
         }
         let connection = &mut self.connections[slot as usize];
         connection.give_up = now + LINGER_MS;
+        if !connection.branches.is_empty() {
+            self.cut_branches(now, slot);
+        }
+        let connection = &mut self.connections[slot as usize];
         if !connection.ended {
             connection.ended = true;
             if connection.known {
@@ -107,7 +127,7 @@ impl Shard {
                 self.leave_rooms(slot);
             }
         }
-        self.resume_paused();
+        self.resume_paused(now);
         self.set_alarm(slot);
     }
 
@@ -116,20 +136,27 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
         connection.dirty = false;
         match connection.phase {
-            Phase::Open => self.advance_gate(slot),
+            Phase::Open => {
+                self.advance_gate(slot);
+                self.wake_branches(slot);
+            }
             Phase::Finishing => {
-                if connection.forgotten {
+                self.advance_gate(slot);
+                if self.connections[slot as usize].is_finished() {
                     self.give_up(slot);
                 }
             }
-            // A datagram has no end that could be awaited.
-            Phase::Ending if connection.via == Via::Udp => self.give_up(slot),
+            // A datagram has no end that could be awaited, and neither has what goes in answers to polls.
+            Phase::Ending if matches!(connection.via, Via::Udp | Via::Polling) || connection.carrier.is_some() => {
+                self.give_up(slot);
+            }
             Phase::Ending => {
                 connection.phase = Phase::Lingering;
                 self.wants.push(Want::Shut(slot));
             }
             Phase::Lingering | Phase::Gone => {}
         }
+        self.close_overflowed(self.now);
     }
 
     /// The engine has nothing more to say to the connection.
@@ -137,9 +164,30 @@ impl Shard {
         let connection = &mut self.connections[slot as usize];
         connection.forgotten = true;
         match connection.phase {
-            Phase::Gone => drop(self.connections.remove(slot as usize)),
-            Phase::Finishing => mark_dirty(&mut self.dirty, connection, slot),
+            Phase::Gone => self.free(slot),
+            Phase::Finishing => {
+                mark_dirty(&mut self.dirty, connection, slot);
+                // It is no member any more, and its rooms' numbers may soon be other rooms'.
+                self.leave_rooms(slot);
+            }
             Phase::Open | Phase::Ending | Phase::Lingering => {}
+        }
+    }
+
+    /// The driver has dropped the socket that [`Want::Drop`] named: nothing will be said of this slot any more.
+    pub fn dropped(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize) {
+            connection.dropped = true;
+            self.free(slot);
+        }
+    }
+
+    /// Gives the slot free when neither the engine nor the driver knows it any more. Before that, what is under way for
+    /// its former owner would reach a stranger.
+    fn free(&mut self, slot: u32) {
+        let connection = &self.connections[slot as usize];
+        if connection.phase == Phase::Gone && connection.forgotten && connection.dropped {
+            self.connections.remove(slot as usize);
         }
     }
 
@@ -159,17 +207,42 @@ impl Shard {
         connection.phase = Phase::Gone;
         connection.give_up = Tick::MAX;
         self.wants.push(Want::Drop(slot));
+        self.forget_branch(slot);
+        self.cut_branches(self.now, slot);
         self.leave_rooms(slot);
         let connection = &self.connections[slot as usize];
         self.population.change(connection.via, connection.dialect, -1);
-        if connection.forgotten {
-            self.connections.remove(slot as usize);
-        }
     }
 
     fn leave_rooms(&mut self, slot: u32) {
         while let Some(place) = self.connections[slot as usize].rooms.last().copied() {
             self.detach(slot, place.room);
         }
+    }
+}
+
+/// How long the last packet of a polling session is kept for a poll. A peer that broke the rules or fell silent finds
+/// the session gone; one that closed it may have a poll on the way that is to be let go.
+const fn unclaimed_ms(reason: CloseReason) -> u64 {
+    match reason {
+        CloseReason::ProtocolError
+        | CloseReason::Unsupported
+        | CloseReason::InvalidUtf8
+        | CloseReason::FrameTooLarge
+        | CloseReason::LineTooLong
+        | CloseReason::HandshakeTimeout
+        | CloseReason::Idle => 0,
+        CloseReason::PeerGone => 100,
+        CloseReason::Quit
+        | CloseReason::TakenOver
+        | CloseReason::SlowReader
+        | CloseReason::OutboxesFull
+        | CloseReason::GateOverflow
+        | CloseReason::PassRefused
+        | CloseReason::TooManyConnections
+        | CloseReason::TlsRequired
+        | CloseReason::ShuttingDown
+        | CloseReason::StorageFailed
+        | CloseReason::Internal => LINGER_MS,
     }
 }

@@ -1,10 +1,11 @@
 //! A shard's sockets: a stream for each connection, and the datagram sockets that many share.
 
 use super::driver::Local;
+use super::polling::Poll;
 use super::{Opening, Shard};
 use crate::admission::Permit;
 use crate::socket::Socket;
-use crate::udp::gate::Verdict;
+use crate::udp::gate;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use switchboard_core::Via;
+use switchboard_protocols::first::{Verdict, judge};
 use switchboard_sys::{BATCH_MAX, send_datagrams};
 use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
@@ -25,6 +27,8 @@ const SENDERS_MAX: usize = 10_000;
 pub(crate) enum Endpoint {
     Stream(Rc<Socket>, #[expect(dead_code, reason = "held for its drop, which gives the place back")] Permit),
     Datagram(Rc<Datagrams>, Remote),
+    /// In the answers to the requests of a client that polls.
+    Polling(Rc<Poll>),
 }
 
 /// Whom a datagram connection stands for.
@@ -123,21 +127,21 @@ impl Datagrams {
         }
         let arrivals = &local.environment.arrivals;
         if from.ip().to_canonical().is_loopback() {
-            if !datagram.is_empty() {
+            if is_speech(datagram) {
                 self.begin(local, remote, Some(from), datagram);
             }
             return;
         }
         let seconds = local.environment.clock.now().0 / 1_000;
         let (name, lines) = match arrivals.udp_gate.judge(datagram, from, seconds) {
-            Verdict::Ignore => return,
-            Verdict::Answer(answer) => {
+            gate::Verdict::Ignore => return,
+            gate::Verdict::Answer(answer) => {
                 // Whoever did not get it asks again.
                 let _ = self.socket.try_send_to(&answer, from);
                 return;
             }
-            Verdict::Accept => return self.begin(local, remote, Some(from), datagram),
-            Verdict::Publish { name, room, text, id } => {
+            gate::Verdict::Accept => return self.begin(local, remote, Some(from), datagram),
+            gate::Verdict::Publish { name, room, text, id } => {
                 (name.to_owned(), sender_lines(name, room, &text, id.as_deref()))
             }
         };
@@ -229,6 +233,16 @@ impl Datagrams {
             }
             self.send(&local);
         }
+    }
+}
+
+/// Whether a stranger's datagram can be the beginning of a session: noise makes none.
+fn is_speech(datagram: &[u8]) -> bool {
+    match judge(datagram) {
+        Verdict::Json | Verdict::Text => std::str::from_utf8(datagram).is_ok(),
+        // The end of a datagram decides what more bytes would have.
+        Verdict::Undecided => std::str::from_utf8(datagram).is_ok_and(|text| !text.trim().is_empty()),
+        Verdict::Tls | Verdict::Http | Verdict::Foreign => false,
     }
 }
 

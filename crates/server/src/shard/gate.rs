@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use switchboard_core::Seq;
+use switchboard_core::{Pos, Seq};
 use switchboard_protocols::Frame;
 
 /// A part of a room's log that is to be replayed: `after < seq <= through`.
@@ -10,7 +10,17 @@ use switchboard_protocols::Frame;
 pub(super) struct Missed {
     pub room: Arc<str>,
     pub after: Seq,
+    /// Where this is known instead, `after` is to be found out: the last event before or at this position.
+    pub since: Option<Since>,
     pub through: Seq,
+}
+
+/// A place in the node's stream of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Since {
+    pub pos: Pos,
+    /// Events that are replayed at most. More: a gap is told instead.
+    pub most: u64,
 }
 
 /// What an open gate holds back, and what has to be replayed before it drains.
@@ -79,15 +89,34 @@ impl Gate {
         self.missed.is_empty() && !self.reading
     }
 
+    /// The next frame of those held back, in order; they go when everything missed was replayed.
+    pub(super) fn release(&mut self) -> Option<Frame> {
+        let frame = self.held.pop_front()?;
+        self.held_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Puts another frame in the place of each that is held back.
+    pub(super) fn change(&mut self, change: impl Fn(&Frame) -> Frame) {
+        self.held_bytes = 0;
+        for frame in &mut self.held {
+            *frame = change(frame);
+            self.held_bytes += frame.len();
+        }
+    }
+
+    /// It was found out where a part begins of which only a position was known.
+    pub(super) fn found(&mut self, after: Seq) {
+        if let Some(missed) = self.missed.front_mut() {
+            missed.after = after;
+            missed.since = None;
+        }
+    }
+
     /// How many frames are held back, and their bytes.
     #[must_use]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.held.len(), self.held_bytes)
-    }
-
-    /// What was held back, in order.
-    pub(super) fn drain(self) -> impl Iterator<Item = Frame> {
-        self.held.into_iter()
     }
 }
 
@@ -97,7 +126,7 @@ mod tests {
     use bytes::Bytes;
 
     fn missed(room: &str, after: Seq, through: Seq) -> Missed {
-        Missed { room: room.into(), after, through }
+        Missed { room: room.into(), after, since: None, through }
     }
 
     #[test]
@@ -124,6 +153,8 @@ mod tests {
         assert_eq!(gate.hold(frame(), 2, 10), Ok(()));
         assert_eq!(gate.hold(frame(), 2, 100), Err(Overflow), "by count");
         assert_eq!(gate.hold(frame(), 9, 10), Err(Overflow), "by bytes");
-        assert_eq!(gate.drain().count(), 2);
+        assert_eq!(gate.held(), (2, 10));
+        assert_eq!(gate.release(), Some(frame()));
+        assert_eq!(gate.held(), (1, 5));
     }
 }

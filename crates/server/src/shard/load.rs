@@ -27,7 +27,7 @@ impl Shard {
             gate_events,
             gate_bytes,
             parked: connection.parked,
-            reads: connection.reads.into(),
+            reads: connection.reads,
         })
     }
 

@@ -4,6 +4,7 @@
 //! A driver feeds it with bytes that arrived, with what the engine says and with the time; it says what to read from
 //! the store, which sockets have something to write, and which to shut. Every run can be repeated from its inputs.
 
+mod branches;
 mod connection;
 mod deliver;
 pub mod driver;
@@ -13,11 +14,13 @@ mod gate;
 mod load;
 mod members;
 mod outbox;
+pub mod polling;
 mod population;
 mod receive;
 #[cfg(test)]
 mod tests;
 mod wheel;
+mod wires;
 
 use crate::message::{Read, ToEngine};
 use connection::{Connection, Phase};
@@ -33,9 +36,10 @@ use std::sync::Arc;
 use switchboard_core::{CloseReason, ConnectionId, Via};
 use switchboard_protocols::{Act, Conversation, Frame, Tick};
 use wheel::Wheel;
+pub use wires::{Wire, Wires};
 
 /// Reads of the store under way for one connection; while there are as many, it is not read.
-const READS_MAX: u8 = 4;
+const READS_MAX: u32 = 4;
 /// How long a connection that we end may take to read what we sent and to end its side.
 const LINGER_MS: u64 = 2_000;
 
@@ -76,7 +80,7 @@ pub enum Want {
     Read(ConnectionId, Read),
     /// Everything is written: shut the socket's sending side.
     Shut(u32),
-    /// Drop the socket.
+    /// Drop the socket, and say so with [`Shard::dropped`].
     Drop(u32),
     /// Read this socket again.
     Resume(u32),
@@ -107,6 +111,8 @@ pub struct Shard {
     generation: u32,
     /// Bytes in all outboxes.
     waiting_bytes: usize,
+    /// Connections that others carry.
+    branches: usize,
     /// Bytes of the largest part that one connection may have been given since sockets were last written.
     unwritten_bytes: usize,
     acts: Vec<Act>,
@@ -120,6 +126,7 @@ pub struct Shard {
     pub tally: Tally,
     /// How many connections of each kind there are, for the metrics.
     pub population: Population,
+    /// The latest time it was told.
     now: Tick,
 }
 
@@ -139,6 +146,7 @@ impl Shard {
             wants: Vec::new(),
             generation: 0,
             waiting_bytes: 0,
+            branches: 0,
             unwritten_bytes: 0,
             acts: Vec::new(),
             due: Vec::new(),
@@ -151,7 +159,7 @@ impl Shard {
         }
     }
 
-    /// Takes a connection in and gives its slot, which stays its own until [`Want::Drop`].
+    /// Takes a connection in and gives its slot, which stays its own until the driver says [`Shard::dropped`].
     pub fn open(&mut self, now: Tick, opening: Opening) -> u32 {
         self.generation = self.generation.wrapping_add(1) & 0x00ff_ffff;
         let entry = self.connections.vacant_entry();
@@ -163,8 +171,10 @@ impl Shard {
             id,
             phase: Phase::Open,
             known: false,
+            introduced: false,
             ended: false,
             forgotten: false,
+            dropped: false,
             dirty: false,
             blocked: false,
             paused: false,
@@ -182,6 +192,8 @@ impl Shard {
             give_up: Tick::MAX,
             alarm: Tick::MAX,
             idle_ms: opening.idle_ms,
+            carrier: None,
+            branches: branches::Branches::new(),
         });
         self.population.change(opening.via, dialect, 1);
         if opening.observe {
@@ -209,6 +221,12 @@ impl Shard {
         self.connections.is_empty()
     }
 
+    /// Whether every connection has ended, though the engine may not have forgotten them all.
+    #[must_use]
+    pub fn has_no_sockets(&self) -> bool {
+        self.connections.iter().all(|(_, connection)| connection.phase == Phase::Gone)
+    }
+
     /// When [`Shard::turn`] wants to be called next.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Tick> {
@@ -231,7 +249,7 @@ impl Shard {
             }
         }
         self.backlogged = false;
-        self.resume_paused();
+        self.resume_paused(now);
     }
 
     /// Whether anything waits for the engine.
@@ -247,10 +265,10 @@ impl Shard {
 
     /// Whether a socket should be read now. When not, [`Want::Resume`] says when it should be again.
     pub fn may_read(&mut self, slot: u32) -> bool {
-        let backlogged = self.backlogged;
+        let is_held = self.is_held(slot);
         let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
         let may = match connection.phase {
-            Phase::Open => (!backlogged || connection.parked == 0) && connection.reads < READS_MAX,
+            Phase::Open => !is_held,
             Phase::Ending | Phase::Lingering => true,
             Phase::Finishing | Phase::Gone => false,
         };
@@ -264,6 +282,9 @@ impl Shard {
     /// Slots with something to write, each once. The driver writes them and says how it went.
     pub fn take_dirty(&mut self, into: &mut Vec<u32>) {
         self.unwritten_bytes = 0;
+        if self.branches > 0 {
+            self.forward_dirty();
+        }
         into.append(&mut self.dirty);
     }
 
@@ -272,6 +293,13 @@ impl Shard {
     #[must_use]
     pub const fn wants_writing(&self) -> bool {
         self.unwritten_bytes > self.settings.outbox_bytes / 4
+    }
+
+    /// The bytes that wait for a socket, if they are of a single frame.
+    #[must_use]
+    #[inline]
+    pub fn only(&self, slot: u32) -> Option<&[u8]> {
+        self.connections.get(slot as usize)?.outbox.only()
     }
 
     /// The bytes that a socket is to be given next; gives how many slices there are.
@@ -302,6 +330,7 @@ impl Shard {
             connection.dirty = false;
         }
         self.advance_gate(slot);
+        self.close_overflowed(self.now);
     }
 
     /// A socket takes bytes again.
@@ -314,6 +343,7 @@ impl Shard {
 
     /// Time passed: deadlines are met.
     pub fn turn(&mut self, now: Tick) {
+        self.now = now;
         let mut due = std::mem::take(&mut self.due);
         self.wheel.turn(now, &mut due);
         for slot in due.drain(..) {
@@ -358,21 +388,25 @@ impl Shard {
         }
     }
 
-    /// Reads the sockets again that were stopped and need not be any more.
-    fn resume_paused(&mut self) {
+    /// Reads the sockets again that were stopped and need not be any more. Their deadlines, which were suspended, count
+    /// from now.
+    fn resume_paused(&mut self, now: Tick) {
         let mut paused = std::mem::take(&mut self.paused);
         paused.retain(|&slot| {
+            let still = self.is_held(slot);
             let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
             if !connection.paused {
                 return false;
             }
-            let still = (self.backlogged && connection.parked > 0) || connection.reads >= READS_MAX;
-            if !still || connection.phase != Phase::Open {
-                connection.paused = false;
-                connection.conversation.resumed(self.now);
-                self.wants.push(Want::Resume(slot));
+            if still && connection.phase == Phase::Open {
+                return true;
             }
-            connection.paused
+            connection.paused = false;
+            connection.heard = now;
+            connection.conversation.resumed(now);
+            self.wants.push(Want::Resume(slot));
+            self.set_alarm(slot);
+            false
         });
         self.paused = paused;
     }

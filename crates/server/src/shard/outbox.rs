@@ -32,6 +32,13 @@ impl Outbox {
         }
     }
 
+    /// The bytes that wait, if they are of a single frame.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        let first = self.frames.front()?;
+        (self.frames.len() == 1).then(|| &first.bytes()[self.written..])
+    }
+
     /// The bytes to write next, as slices in order; gives how many slices there are.
     pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
@@ -47,6 +54,22 @@ impl Outbox {
     #[must_use]
     pub(super) fn first(&self) -> Option<&Frame> {
         self.frames.front()
+    }
+
+    /// Takes the first frame out, whole: for outboxes whose frames go elsewhere than to a socket.
+    pub(super) fn take(&mut self) -> Option<Frame> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Puts another frame in the place of each, of an outbox of which nothing is partly written.
+    pub(super) fn change(&mut self, change: impl Fn(&Frame) -> Frame) {
+        self.bytes = 0;
+        for frame in &mut self.frames {
+            *frame = change(frame);
+            self.bytes += frame.len();
+        }
     }
 
     /// The socket took this many bytes.

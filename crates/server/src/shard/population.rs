@@ -3,7 +3,7 @@
 use switchboard_core::Via;
 use switchboard_protocols::{Dialect, Language};
 
-const PROTOCOLS: [&str; 2] = ["text", "json"];
+const PROTOCOLS: [&str; 3] = ["text", "json", "socketio"];
 
 /// Connections by transport and protocol, as changes that were not reported yet.
 #[derive(Default)]
@@ -18,6 +18,9 @@ impl Population {
         let protocol = match dialect.language {
             Language::Text(_) => 0,
             Language::Json => 1,
+            Language::SocketIo(None) => 2,
+            // Counted with the session that carries it.
+            Language::SocketIo(Some(_)) => return,
         };
         self.changes[via as usize][protocol] += by;
         self.changed = true;

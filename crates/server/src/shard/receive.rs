@@ -4,7 +4,8 @@ use super::connection::Phase;
 use super::{Shard, mark_dirty};
 use crate::message::ToEngine;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use switchboard_core::CloseReason;
+use switchboard_core::{CloseReason, Request};
+use switchboard_protocols::conversation::Branch;
 use switchboard_protocols::{Act, Conversation, Tick};
 
 impl Shard {
@@ -59,6 +60,7 @@ impl Shard {
         if connection.phase != Phase::Open {
             return;
         }
+        self.now = now;
         connection.heard = now;
         let mut acts = std::mem::take(&mut self.acts);
         let result = catch_unwind(AssertUnwindSafe(|| run(&mut *connection.conversation, &mut acts)));
@@ -70,14 +72,14 @@ impl Shard {
         let mut json = None;
         for act in acts.drain(..) {
             match act {
-                Act::Request(request) => {
-                    self.introduce(slot, false);
-                    let connection = &mut self.connections[slot as usize];
-                    connection.parked += 1;
-                    self.to_engine
-                        .push_back(ToEngine::Request { connection: connection.id, request: Box::new(request) });
-                }
+                Act::Request(request) => self.ask(slot, request),
                 Act::Send(frame) => self.push(slot, frame),
+                Act::Branch(number, Branch::Open) => self.open_branch(now, slot, number),
+                Act::Branch(number, Branch::Request(request)) => {
+                    if let Some(branch) = self.branch(slot, number) {
+                        self.ask(branch, request);
+                    }
+                }
                 Act::BecomeJson(bytes) => json = Some(bytes),
                 Act::Close(reason) => self.close(now, slot, reason),
             }
@@ -95,10 +97,18 @@ impl Shard {
         self.set_alarm(slot);
     }
 
+    /// Puts a request into the queue for the engine.
+    fn ask(&mut self, slot: u32, request: Request) {
+        self.introduce(slot, false);
+        let connection = &mut self.connections[slot as usize];
+        connection.parked += 1;
+        self.to_engine.push_back(ToEngine::Request { connection: connection.id, request: Box::new(request) });
+    }
+
     fn become_json(&mut self, now: Tick, slot: u32, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
         connection.conversation = (self.settings.make_json)();
-        connection.known = false;
+        connection.introduced = false;
         self.refresh_dialect(slot);
         self.receive(now, slot, bytes);
     }
@@ -106,7 +116,8 @@ impl Shard {
     /// Tells the engine of a connection before the first that it has to say of it: its protocol is known then.
     pub(super) fn introduce(&mut self, slot: u32, observe: bool) {
         let connection = &mut self.connections[slot as usize];
-        if !connection.known {
+        if !connection.introduced {
+            connection.introduced = true;
             connection.known = true;
             connection.parked += 1;
             let peer = connection.peer();
@@ -127,10 +138,13 @@ impl Shard {
     pub(super) fn read_done(&mut self, now: Tick, slot: u32) {
         let connection = &mut self.connections[slot as usize];
         connection.reads -= 1;
-        if connection.paused {
-            self.now = now;
-            self.resume_paused();
+        // A session that another connection carries holds up the reading of that one.
+        if connection.paused || connection.carrier.is_some() {
+            self.resume_paused(now);
         }
-        mark_dirty(&mut self.dirty, &mut self.connections[slot as usize], slot);
+        let connection = &mut self.connections[slot as usize];
+        if connection.phase != Phase::Gone {
+            mark_dirty(&mut self.dirty, connection, slot);
+        }
     }
 }

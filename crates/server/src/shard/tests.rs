@@ -1,5 +1,7 @@
 //! The shard's state, driven by hand: who gets what, who is closed when, and what the driver is asked to do.
 
+mod lasting;
+
 use super::*;
 use crate::message::{Published, ToShard};
 use smallvec::SmallVec;
@@ -89,7 +91,12 @@ impl World {
         for slot in dirty {
             self.write(slot);
         }
-        self.wants.extend(self.shard.take_wants());
+        for want in self.shard.take_wants() {
+            if let Want::Drop(slot) = want {
+                self.shard.dropped(slot);
+            }
+            self.wants.push(want);
+        }
     }
 
     fn write(&mut self, slot: u32) {
@@ -184,6 +191,33 @@ fn what_happens_during_a_replay_waits_behind_the_gate() {
 }
 
 #[test]
+fn a_slot_is_listed_once_whoever_had_it_before() {
+    let mut world = World::new();
+    let (slot, id) = world.json();
+    let replay = Read::Replay { room: "lobby".into(), after: 0, through: 1 };
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
+    // It goes while its answer waits to be written, and what it missed comes when it is gone.
+    world.shard.broken(0, slot);
+    let page = Page { events: vec![Arc::new(message(1, "a"))], more: false };
+    world.shard.deliver(0, ToShard::Page { connection: id, read: replay, result: Ok(page) });
+    world.shard.deliver(0, ToShard::Forget(id));
+    world.shard.dropped(slot);
+    let opening = Opening {
+        conversation: conversation::stream_json(&Arc::new(Speech::default())),
+        via: Via::Tcp,
+        address: None,
+        observe: false,
+        idle_ms: 0,
+    };
+    assert_eq!(world.shard.open(0, opening), slot, "the slot is used again");
+    world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
+    let mut dirty = Vec::new();
+    world.shard.take_dirty(&mut dirty);
+    assert_eq!(dirty, [slot]);
+}
+
+#[test]
 fn a_connection_that_ended_before_it_was_attached_leaves_no_trace() {
     let mut world = World::new();
     let (slot, id) = world.json();
@@ -191,6 +225,9 @@ fn a_connection_that_ended_before_it_was_attached_leaves_no_trace() {
     world.shard.broken(0, slot);
     world.output(Output::Attach { connection: id, room: LOBBY, name: "lobby".into() });
     world.shard.deliver(0, ToShard::Forget(id));
+    assert!(!world.shard.is_empty(), "its socket is still there, so nobody else gets its slot");
+    world.turn(usize::MAX);
+    assert!(world.shard.is_empty());
     let (next, _) = world.json();
     assert_eq!(next, slot, "the slot is used again");
     world.publish(message(1, "a"), &[]);
@@ -306,7 +343,7 @@ fn history_reads_are_bounded_for_each_connection() {
             Want::Shut(_) | Want::Drop(_) | Want::Resume(_) => None,
         })
         .collect();
-    assert_eq!(reads.len(), usize::from(READS_MAX));
+    assert_eq!(reads.len(), READS_MAX as usize);
     let page = Page { events: vec![Arc::new(message(1, "old"))], more: false };
     world.shard.deliver(0, ToShard::Page { connection: id, read: reads[0].clone(), result: Ok(page) });
     world.turn(usize::MAX);

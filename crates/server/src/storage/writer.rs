@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use switchboard_core::{Pos, Time};
+use switchboard_core::Time;
 use switchboard_store::{Batch, Store, StoreError};
 
 /// Rows that are indexed in one transaction, as long as no batch waits.
@@ -43,8 +43,10 @@ enum Work {
 /// How far the index is, for those who search.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// Rows that were committed, counted from those that an earlier run left to be indexed.
     committed: AtomicU64,
-    indexed: Mutex<Pos>,
+    /// How many of them are indexed.
+    indexed: Mutex<u64>,
     moved: Condvar,
 }
 
@@ -83,7 +85,7 @@ impl Writer {
             metrics,
             progress: progress.clone(),
             unindexed: 0,
-            last_pos: 0,
+            committed: 0,
             writable: true,
             watched: None,
             trimmed: None,
@@ -116,7 +118,7 @@ impl Indexer {
     #[must_use]
     pub fn catch_up(&self) -> bool {
         let target = self.progress.committed.load(Ordering::Acquire);
-        let behind = |indexed: &mut Pos| *indexed < target;
+        let behind = |indexed: &mut u64| *indexed < target;
         let mut indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
         if !behind(&mut indexed) {
             return true;
@@ -138,7 +140,7 @@ struct State {
     metrics: Arc<Metrics>,
     progress: Arc<Progress>,
     unindexed: u64,
-    last_pos: Pos,
+    committed: u64,
     writable: bool,
     watched: Option<Instant>,
     trimmed: Option<Instant>,
@@ -156,7 +158,8 @@ impl State {
     fn work(&mut self, queue: &Receiver<Work>) -> Result<(), StoreError> {
         // What an earlier run committed and did not index.
         self.unindexed = self.store.index(0)?;
-        self.progress.committed.store(0, Ordering::Release);
+        self.committed = self.unindexed;
+        self.progress.committed.store(self.committed, Ordering::Release);
         loop {
             self.watch(false)?;
             self.retain()?;
@@ -193,10 +196,8 @@ impl State {
         }
         self.metrics.committed(batch.events.len(), begun.elapsed());
         self.unindexed += batch.events.len() as u64;
-        if let Some(event) = batch.events.last() {
-            self.last_pos = event.pos;
-            self.progress.committed.store(event.pos, Ordering::Release);
-        }
+        self.committed += batch.events.len() as u64;
+        self.progress.committed.store(self.committed, Ordering::Release);
         self.mailbox.notice(|notices| notices.committed = true);
         Ok(())
     }
@@ -221,10 +222,9 @@ impl State {
             }
             Err(error) => return Err(error),
         };
-        if self.unindexed == 0 {
-            *self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner) = self.last_pos;
-            self.progress.moved.notify_all();
-        }
+        let indexed = self.committed.saturating_sub(self.unindexed);
+        *self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner) = indexed;
+        self.progress.moved.notify_all();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::super::resume::Seen;
 use super::super::token::Claim;
 use super::super::turn::{Ask, Turn};
 use crate::command::Hello;
-use crate::ids::{ConnectionId, RoomId, SessionId, UserId};
+use crate::ids::{ConnectionId, Realm, RoomId, SessionId, UserId};
 use crate::limits::TOKEN_AGE_MS;
 use crate::names::Nick;
 use crate::refusal::{Code, Refusal};
@@ -35,12 +35,12 @@ impl Sessions {
             return Err(Code::AlreadyWelcome.refuse(None, "this connection has a session already"));
         }
         let claim = hello.token.as_deref().and_then(|token| self.tokens.read(token));
-        match claim.filter(|claim| self.is_good(turn, claim)) {
+        match claim.filter(|claim| self.is_good(turn, claim) && self.is_of_realm(connection, claim)) {
             None => self.begin_new(turn, connection, reference, hello),
             Some(claim) if hello.as_new => self.begin_further(turn, connection, reference, hello, claim.user),
             Some(claim) if self.is_alive(&claim) => {
                 let seen = self.seen(&hello.resume);
-                self.take_over(turn, &Ask { connection, session: claim.session, reference }, &seen);
+                self.take_over(turn, &Ask { connection, session: claim.session, reference }, &seen, hello.since);
                 Ok(())
             }
             Some(claim) => self.come_back(turn, connection, reference, hello, claim),
@@ -51,7 +51,7 @@ impl Sessions {
     pub(super) fn begin_guest(&mut self, turn: &mut Turn<'_>, connection: ConnectionId) -> SessionId {
         let nick = Some(self.guest_nick());
         let (session, user) = (self.new_session_id(), self.new_user_id());
-        let rooms = self.auto_join.clone();
+        let rooms = self.first_rooms(self.realm_of(connection));
         let beginning = Beginning { session, user, nick, rooms, resumed: false };
         self.begin(turn, connection, None, beginning);
         session
@@ -77,6 +77,7 @@ impl Sessions {
             nick: Arc::clone(self.users[session.user].nick.shown()),
             resumed,
             rooms: session.rooms.iter().map(row).collect(),
+            pos: self.next_pos.saturating_sub(1),
         };
         turn.reply(ask.connection, Reply::Welcome(Box::new(welcome)));
     }
@@ -104,6 +105,12 @@ impl Sessions {
         self.sessions.get(&claim.session).is_some_and(|session| session.user == claim.user)
     }
 
+    /// A token leads back into the realm that it was issued in, and into no other.
+    fn is_of_realm(&self, connection: ConnectionId, claim: &Claim) -> bool {
+        let session = self.sessions.get(&claim.session).filter(|session| session.user == claim.user);
+        session.is_none_or(|session| session.peer.realm == self.realm_of(connection))
+    }
+
     /// A new user.
     fn begin_new(
         &mut self,
@@ -117,7 +124,7 @@ impl Sessions {
             None => self.guest_nick(),
         };
         let (session, user) = (self.new_session_id(), self.new_user_id());
-        let rooms = self.auto_join.clone();
+        let rooms = self.first_rooms(self.realm_of(connection));
         self.begin(turn, connection, reference, Beginning { session, user, nick: Some(nick), rooms, resumed: false });
         Ok(())
     }
@@ -133,7 +140,7 @@ impl Sessions {
     ) -> Result<(), Refusal> {
         let nick = self.nick_for(user, hello)?;
         let session = self.new_session_id();
-        let rooms = self.auto_join.clone();
+        let rooms = self.first_rooms(self.realm_of(connection));
         self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false });
         Ok(())
     }
@@ -153,10 +160,10 @@ impl Sessions {
         let taken = self.sessions.contains_key(&claim.session);
         let session = if taken { self.new_session_id() } else { claim.session };
         let seen = self.seen(&hello.resume);
-        let rooms = self.rooms_again(&seen);
+        let rooms = self.rooms_again(self.realm_of(connection), &seen);
         self.begin(turn, connection, reference, Beginning { session, user: claim.user, nick, rooms, resumed: true });
         let rooms = self.sessions[&session].rooms.clone();
-        self.replay_all(turn, connection, &rooms, &seen);
+        self.replay_all(turn, connection, &rooms, &seen, hello.since);
         Ok(())
     }
 
@@ -176,9 +183,17 @@ impl Sessions {
     }
 
     /// The rooms that everybody is in, then those that the client saw something of.
-    fn rooms_again(&self, seen: &Seen) -> Vec<Arc<str>> {
-        let more = seen.keys().filter(|room| !self.auto_join.contains(room));
-        self.auto_join.iter().chain(more).take(self.limits.rooms_per_session).cloned().collect()
+    fn rooms_again(&self, realm: Realm, seen: &Seen) -> Vec<Arc<str>> {
+        let mut rooms = self.first_rooms(realm);
+        if realm == Realm(0) {
+            let more = seen.keys().filter(|room| !self.auto_join.contains(room));
+            rooms.extend(more.take(self.limits.rooms_per_session.saturating_sub(rooms.len())).cloned());
+        }
+        rooms
+    }
+
+    pub(in super::super) fn realm_of(&self, connection: ConnectionId) -> Realm {
+        self.connections.get(&connection).map_or(Realm(0), |known| known.peer.realm)
     }
 
     fn begin(

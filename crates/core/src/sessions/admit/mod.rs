@@ -17,7 +17,6 @@ use crate::entry::{Entry, EntryKind};
 use crate::event::LeftWhy;
 use crate::ids::{ConnectionId, RoomId, Time};
 use crate::limits::Limits;
-use crate::names::RoomName;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::Reply;
@@ -129,9 +128,9 @@ impl Sessions {
                 let ask = self.ask(turn, connection, reference);
                 self.list_rooms(turn, ask);
             }
-            Command::Relay { name, args, to } => {
+            Command::Relay { name, args, binary, to, room } => {
                 let ask = self.ask(turn, connection, reference);
-                self.relay(turn, ask, &name, args, to)?;
+                self.relay(turn, ask, talk::Relayed { name, args, binary, to, room })?;
             }
         }
         Ok(None)
@@ -176,7 +175,7 @@ impl Sessions {
         let Some(name) = name else {
             return session.current().ok_or_else(|| Code::NotAMember.refuse(None, "you are in no room: join one"));
         };
-        let name = RoomName::parse(name, self.limits.room_chars).ok_or_else(|| self.no_room_name())?;
+        let name = self.room_name(session.peer.realm, name).ok_or_else(|| self.no_room_name())?;
         let room = self.here.find(&name).filter(|room| session.is_in(*room));
         room.ok_or_else(|| Code::NotAMember.refuse(None, format!("you are not a member of {name}: join it first")))
     }

@@ -3,9 +3,8 @@
 use super::super::Sessions;
 use super::super::turn::{Ask, Turn};
 use crate::event::LeftWhy;
-use crate::ids::RoomId;
+use crate::ids::{Realm, RoomId};
 use crate::limits::LIST_ROWS_MAX;
-use crate::names::RoomName;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::{MemberRow, Reply, RoomRow};
@@ -15,8 +14,8 @@ use std::sync::Arc;
 impl Sessions {
     /// Joins a room and makes it the current one. Joining again is answered alike and told nobody.
     pub(super) fn join(&mut self, turn: &mut Turn<'_>, ask: Ask, name: &str) -> Result<(), Refusal> {
-        let name = RoomName::parse(name, self.limits.room_chars).ok_or_else(|| self.no_room_name())?;
         let session = &self.sessions[&ask.session];
+        let name = self.room_name(session.peer.realm, name).ok_or_else(|| self.no_room_name())?;
         if let Some(room) = self.here.find(&name).filter(|room| session.is_in(*room)) {
             self.make_current(turn, ask, room);
             return Ok(());
@@ -50,7 +49,11 @@ impl Sessions {
         name: Option<&str>,
     ) -> Result<(), Refusal> {
         let room = self.room_of(&ask, name)?;
-        let rooms = &self.sessions[&ask.session].rooms;
+        let session = &self.sessions[&ask.session];
+        let rooms = &session.rooms;
+        if session.peer.realm != Realm(0) && rooms.first() == Some(&room) {
+            return Err(Code::RoomInvalid.refuse(None, "a namespace's own room is left with the namespace"));
+        }
         let current = rooms.iter().rev().find(|other| **other != room).copied();
         let Ask { connection, session, reference } = ask;
         let reply = Reply::Left {
@@ -98,7 +101,8 @@ impl Sessions {
     /// Which rooms there are, by name: those with members and those with history.
     pub(super) fn list_rooms(&self, turn: &mut Turn<'_>, ask: Ask) {
         // The first names of both together are among the first of each.
-        let here = self.here.names().take(LIST_ROWS_MAX + 1);
+        // Rooms of other realms are nobody's business in the chat.
+        let here = self.here.names().filter(|name| !name.starts_with('/')).take(LIST_ROWS_MAX + 1);
         let names: BTreeSet<&Arc<str>> = here.chain(turn.rooms.names().take(LIST_ROWS_MAX + 1)).collect();
         let row = |name: &Arc<str>| RoomRow {
             room: Arc::clone(name),

@@ -5,8 +5,8 @@ use super::super::turn::{Ask, Turn};
 use super::{take_command, too_many_commands};
 use crate::command::Target;
 use crate::entry::{Entry, EntryKind};
-use crate::event::{Body, Event};
-use crate::ids::{ConnectionId, RoomId, SessionId, UserId};
+use crate::event::{Attachments, Body, Event};
+use crate::ids::{ConnectionId, Realm, RoomId, SessionId, UserId};
 use crate::limits::{ID_CHARS, TYPING_INTERVAL_MS};
 use crate::names::Nick;
 use crate::output::Output;
@@ -21,6 +21,15 @@ pub(super) struct Message {
     pub(super) text: String,
     pub(super) id: Option<String>,
     pub(super) action: bool,
+}
+
+/// An event of a client's own.
+pub(super) struct Relayed {
+    pub(super) name: String,
+    pub(super) args: Arc<str>,
+    pub(super) binary: Attachments,
+    pub(super) to: Option<SessionId>,
+    pub(super) room: Option<String>,
 }
 
 /// Whom a message is for, when that is known.
@@ -109,22 +118,28 @@ impl Sessions {
     }
 
     /// Passes an event of a client's own on: to one session, else once to each connection of the sender's rooms.
-    pub(super) fn relay(
-        &mut self,
-        turn: &mut Turn<'_>,
-        ask: Ask,
-        name: &str,
-        args: Arc<str>,
-        to: Option<SessionId>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn relay(&mut self, turn: &mut Turn<'_>, ask: Ask, relayed: Relayed) -> Result<(), Refusal> {
+        let Relayed { name, args, binary, to, room } = relayed;
         let from = self.sender(ask.session);
         let user = from.user;
-        let body = Body::Relay { name: Arc::from(name), args, from };
+        let body = Body::Relay { name: Arc::from(name), args, binary, from };
+        let peer = self.sessions[&ask.session].peer;
+        let asker = (!peer.hears_itself).then_some(ask.connection);
         if let Some(to) = to {
-            let receiver = self.sessions.get(&to).and_then(|session| Some((session.connection()?, session.user)));
+            let receiver = self.sessions.get(&to).filter(|session| session.peer.realm == peer.realm);
+            let receiver = receiver.and_then(|session| Some((session.connection()?, session.user)));
             let (to, receiver) = receiver.ok_or_else(|| Code::NoSuchUser.refuse(None, "this session is not here"))?;
             let event = self.event(turn.now, None, body);
             turn.push(Output::Deliver { to, event, own: receiver == user });
+        } else if room.is_some() || peer.realm != Realm(0) {
+            let room = match room {
+                Some(room) => self.room_of(&ask, Some(&room))?,
+                // The realm's own room is the first that a session comes into, and is never left.
+                None => self.sessions[&ask.session].rooms.first().copied().ok_or_else(not_a_member)?,
+            };
+            let name = Arc::clone(&self.here[room].name);
+            let event = self.event(turn.now, Some(name), body);
+            self.publish_from(user, asker, room, &event, turn.out);
         } else {
             let rooms = self.sessions[&ask.session].rooms.clone();
             self.room_of(&ask, None)?;
@@ -227,6 +242,10 @@ impl Sessions {
             turn.reply(to, Reply::Ack { reference, seq: None, time: Some(turn.now), duplicate: false });
         }
     }
+}
+
+fn not_a_member() -> Refusal {
+    Code::NotAMember.refuse(None, "you are in no room")
 }
 
 fn is_id(id: &str) -> bool {

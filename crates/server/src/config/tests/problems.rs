@@ -38,7 +38,7 @@ fn problems_in_the_file_name_line_and_column() {
         ),
         ("[limits]\nheader_bytes = \"64KB\"", "FILE:2:16: limits.header_bytes must not be \"64KB\": write 64KiB"),
         ("[limits]\nheader_bytes = []", "FILE:2:16: limits.header_bytes must be a size such as \"64KiB\", not a list"),
-        ("[limits]\nheader_bytes = 5", "FILE:2:16: limits.header_bytes must be 1KiB to 1MiB, not 5B"),
+        ("[limits]\nheader_bytes = 5", "FILE:2:16: limits.header_bytes must be 8KiB to 1MiB, not 5B"),
         ("[server]\nlan = 1", "FILE:2:7: server.lan must be true or false, not 1"),
         ("[server]\ndata_dir = 1", "FILE:2:12: server.data_dir must be a path in quotes, not 1"),
         (

@@ -1,0 +1,319 @@
+//! Socket.IO on an Engine.IO session: the sockets of one client, each in a namespace of its own.
+
+use super::carrier::{Down, Upper};
+use super::member::{Member, Standing, Stands, connect_error};
+use super::{Act, Branch, Conversation, Tick};
+use crate::frame::Framing;
+use crate::json::write::{Object, string};
+use crate::socketio::assembly::Assembly;
+use crate::socketio::encode::{Offset, begin, is_ours, put_args};
+use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Said, Tongue};
+use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
+use serde::Deserialize;
+use sha1::{Digest, Sha1};
+use std::sync::Arc;
+use switchboard_core::{Attachments, CloseReason, Command, Hello, Refusal, Request};
+
+/// Bytes of a namespace's path that are looked at; no namespace's is longer.
+const PATH_BYTES_MAX: usize = 256;
+
+/// What is known of a client before it says anything.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// A secret of the session, of which the ids of sockets without a session in the core are made.
+    pub secret: String,
+    /// It may be given the position of each event as a further argument.
+    pub takes_offsets: bool,
+    /// When it must have joined a namespace.
+    pub connect_by: Tick,
+    /// Bytes of a packet with its attachments.
+    pub bytes_max: usize,
+}
+
+/// The sockets of one client.
+pub struct Sockets {
+    namespaces: &'static Namespaces,
+    client: Client,
+    sockets: Vec<Socket>,
+    next_branch: u32,
+    assembly: Option<Box<Assembly>>,
+    joined_any: bool,
+}
+
+/// One socket.
+struct Socket {
+    namespace: &'static Namespace,
+    /// Its session's number; none if it has none in the core.
+    branch: Option<u32>,
+    standing: Standing,
+    /// What it came with, until its conversation is made.
+    pid: Option<Box<str>>,
+}
+
+/// What connection state recovery adds to what a socket says of itself.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Recover {
+    pid: Option<String>,
+    offset: Option<String>,
+}
+
+impl Sockets {
+    /// A client that has joined nothing.
+    #[must_use]
+    pub const fn new(namespaces: &'static Namespaces, client: Client) -> Self {
+        Self { namespaces, client, sockets: Vec::new(), next_branch: 0, assembly: None, joined_any: false }
+    }
+
+    fn place(&self, path: &str) -> Option<usize> {
+        self.sockets.iter().position(|socket| socket.namespace.path == path)
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, binary: &Attachments, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        if packet.namespace.len() > PATH_BYTES_MAX {
+            return Err(CloseReason::ProtocolError);
+        }
+        match packet.kind {
+            Kind::Connect => self.connect(packet, down),
+            Kind::Disconnect if !packet.data.is_empty() => Err(CloseReason::ProtocolError),
+            Kind::Disconnect => self.disconnect(packet.namespace, down),
+            Kind::Event => self.event(packet, binary, down),
+            Kind::Ack => {
+                // The server asks for no acknowledgements: one that comes is late or mistaken, and ignored.
+                packet.arguments().map_err(malformed)?;
+                self.place(packet.namespace).map(|_| ()).ok_or(CloseReason::ProtocolError)
+            }
+            Kind::ConnectError => Err(CloseReason::ProtocolError),
+        }
+    }
+
+    fn connect(&mut self, packet: &Packet<'_>, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        let auth = packet.auth().map_err(malformed)?.unwrap_or("{}");
+        let Some(namespace) = self.namespaces.find(packet.namespace) else {
+            down.send(&[], |out| {
+                begin(out, '4', packet.namespace, None, 0);
+                out.extend_from_slice(b"{\"message\":\"Invalid namespace\"}");
+            });
+            return Ok(());
+        };
+        let place = self.place(&namespace.path);
+        if let Some(place) = place {
+            match self.sockets[place].standing.get() {
+                Stands::Asking | Stands::In => return Err(CloseReason::ProtocolError),
+                Stands::Refused | Stands::Ended => {}
+            }
+        }
+        match namespace.behaviour.enter(auth) {
+            Err(refusal) => down.send(&[], |out| {
+                begin(out, '4', &namespace.path, None, 0);
+                connect_error(out, &refusal);
+            }),
+            Ok(Entry::Alone(said)) => {
+                self.joined_any = true;
+                self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
+                let standing = Standing::default();
+                standing.set(Stands::In);
+                self.sockets.push(Socket { namespace, branch: None, standing, pid: None });
+                let sid = self.lone_id(namespace);
+                down.send(&[], |out| {
+                    begin(out, '0', &namespace.path, None, 0);
+                    let mut object = Object::begin(out);
+                    object.string("sid", &sid);
+                    object.end();
+                });
+                for said in said {
+                    say(down, namespace, None, None, said);
+                }
+            }
+            Ok(Entry::Session(hello)) => {
+                self.joined_any = true;
+                self.enter(namespace, place, *hello, auth, down);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a socket's session, or asks again for one that was refused.
+    fn enter(
+        &mut self,
+        namespace: &'static Namespace,
+        place: Option<usize>,
+        mut hello: Hello,
+        auth: &str,
+        down: &mut Down<'_>,
+    ) {
+        let recover: Recover = match self.offsets() {
+            Some(_) => serde_json::from_str(auth).unwrap_or_default(),
+            None => Recover::default(),
+        };
+        let here = self.namespaces.recovery.map(|recovery| recovery.epoch.0);
+        hello.since = recover
+            .offset
+            .as_deref()
+            .and_then(Offset::read)
+            .filter(|offset| Some(offset.epoch) == here)
+            .map(|offset| offset.pos);
+        // Without a place in the stream nobody could say what it missed: it starts over.
+        hello.token = recover.pid.clone().filter(|_| hello.since.is_some());
+        let again = place.filter(|place| self.sockets[*place].standing.get() == Stands::Refused);
+        let branch = match again.and_then(|place| self.sockets[place].branch) {
+            Some(branch) => {
+                self.sockets.iter().filter(|socket| socket.branch == Some(branch)).for_each(|socket| {
+                    socket.standing.set(Stands::Asking);
+                });
+                branch
+            }
+            None => {
+                self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
+                let branch = self.next_branch;
+                self.next_branch += 1;
+                let pid = hello.token.as_deref().map(Box::from);
+                let standing = Standing::default();
+                self.sockets.push(Socket { namespace, branch: Some(branch), standing, pid });
+                down.act(Act::Branch(branch, Branch::Open));
+                branch
+            }
+        };
+        down.act(Act::Branch(branch, Branch::Request(Request::plain(Command::Hello(hello)))));
+    }
+
+    fn disconnect(&mut self, path: &str, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        let place = self.place(path).ok_or(CloseReason::ProtocolError)?;
+        let socket = self.sockets.swap_remove(place);
+        if let Some(branch) = socket.branch.filter(|_| socket.standing.get() != Stands::Ended) {
+            down.act(Act::Branch(branch, Branch::Request(Request::plain(Command::Quit))));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, packet: &Packet<'_>, binary: &Attachments, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        let place = self.place(packet.namespace).ok_or(CloseReason::ProtocolError)?;
+        // Official servers let a packet without any JSON pass.
+        let Some(arguments) = packet.arguments().map_err(malformed)? else { return Ok(()) };
+        let name = event_name(arguments.first()).map_err(malformed)?;
+        let socket = &self.sockets[place];
+        match socket.standing.get() {
+            Stands::Asking | Stands::In => {}
+            // It may not know yet that the server ended it.
+            Stands::Ended => return Ok(()),
+            Stands::Refused => return Err(CloseReason::ProtocolError),
+        }
+        let wants_answer = packet.id.is_some();
+        let heard = Heard { name: &name, args: &arguments[1..], binary, wants_answer };
+        let mut said = Vec::new();
+        socket.namespace.behaviour.event(&heard, &mut said);
+        for said in said {
+            say(down, socket.namespace, socket.branch, packet.id, said);
+        }
+        Ok(())
+    }
+
+    fn offsets(&self) -> Option<crate::socketio::namespace::Recovery> {
+        self.namespaces.recovery.filter(|_| self.client.takes_offsets)
+    }
+
+    /// The public id of a socket that has no session: nobody can find the secret in it.
+    fn lone_id(&self, namespace: &Namespace) -> String {
+        let hash = Sha1::new().chain_update(&self.client.secret).chain_update(&namespace.path).finalize();
+        hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Upper for Sockets {
+    fn text(&mut self, _now: Tick, text: &str, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        if self.assembly.is_some() {
+            return Err(CloseReason::ProtocolError);
+        }
+        let packet = Packet::read(text).map_err(malformed)?;
+        if let Some(wanted) = packet.attachments {
+            // What is wrong with it is said before anything is kept.
+            packet.arguments().map_err(malformed)?;
+            self.assembly = Some(Box::new(Assembly::begin(text, wanted, self.client.bytes_max)));
+            return Ok(());
+        }
+        self.packet(&packet, &Attachments::default(), down)
+    }
+
+    fn binary(&mut self, _now: Tick, bytes: &[u8], down: &mut Down<'_>) -> Result<(), CloseReason> {
+        let mut assembly = self.assembly.take().ok_or(CloseReason::ProtocolError)?;
+        if !assembly.add(bytes).map_err(|_| CloseReason::FrameTooLarge)? {
+            self.assembly = Some(assembly);
+            return Ok(());
+        }
+        let packet = assembly.packet().map_err(malformed)?;
+        self.packet(&packet, &assembly.attachments(), down)
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        (!self.joined_any).then_some(self.client.connect_by)
+    }
+
+    fn tick(&mut self, now: Tick) -> Result<(), CloseReason> {
+        match self.deadline() {
+            Some(by) if by <= now => Err(CloseReason::HandshakeTimeout),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn branch(&mut self, branch: u32, framing: Framing) -> Option<Box<dyn Conversation>> {
+        let offsets = self.offsets();
+        let socket = self.sockets.iter_mut().find(|socket| socket.branch == Some(branch))?;
+        Some(Box::new(Member {
+            tongue: Tongue { namespace: socket.namespace, offsets },
+            framing,
+            namespaces: self.namespaces,
+            standing: socket.standing.clone(),
+            pid: socket.pid.take(),
+            session: None,
+        }))
+    }
+}
+
+/// Does what a namespace made of an event; `id` is that of the acknowledgement that is waited for.
+fn say(down: &mut Down<'_>, namespace: &Namespace, branch: Option<u32>, id: Option<&str>, said: Said) {
+    match said {
+        Said::Request(command) => {
+            if let Some(branch) = branch {
+                let request = Request { reference: id.map(Arc::from), command };
+                down.act(Act::Branch(branch, Branch::Request(request)));
+            }
+        }
+        Said::Emit { name, args, binary } => down.send(&binary, |out| {
+            begin(out, '2', &namespace.path, None, binary.len());
+            put_args(out, Some(&name), &args, None);
+        }),
+        Said::Acknowledge { args, binary } => {
+            if let Some(id) = id {
+                down.send(&binary, |out| {
+                    begin(out, '3', &namespace.path, Some(id), binary.len());
+                    put_args(out, None, &args, None);
+                });
+            }
+        }
+        Said::Refuse(refusal) => refuse(down, namespace, id, &refusal),
+    }
+}
+
+fn refuse(down: &mut Down<'_>, namespace: &Namespace, id: Option<&str>, refusal: &Refusal) {
+    debug_assert!(is_ours("error"), "nobody else can emit it");
+    down.send(&[], |out| {
+        begin(out, if id.is_some() { '3' } else { '2' }, &namespace.path, id, 0);
+        out.push(b'[');
+        if id.is_none() {
+            string(out, "error");
+            out.push(b',');
+        }
+        let mut object = Object::begin(out);
+        if id.is_some() {
+            object.bool("ok", false);
+        }
+        object.string("code", refusal.code.as_str());
+        object.string("message", &refusal.message);
+        object.end();
+        out.push(b']');
+    });
+}
+
+const fn malformed(_: Malformed) -> CloseReason {
+    CloseReason::ProtocolError
+}

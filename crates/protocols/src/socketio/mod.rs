@@ -1,0 +1,11 @@
+//! Socket.IO version 5, sans-io: packets, namespaces, and what the chat's events are called.
+
+pub mod assembly;
+pub(crate) mod chat;
+pub mod encode;
+pub mod namespace;
+pub mod packet;
+pub(crate) mod relay;
+
+pub use encode::packets;
+pub use namespace::{Behaviour, Entry, Heard, Namespace, Namespaces, RelayTo, Said, Shows, Tongue};

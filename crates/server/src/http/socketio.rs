@@ -1,0 +1,356 @@
+//! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
+//! origins must be told for that.
+
+use super::site::{Answer, client_of, host_of, plain};
+use crate::listener::{Arrivals, Route};
+use crate::shard::driver::Local;
+use crate::shard::polling::{Outcome, Wish};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use switchboard_protocols::conversation::{Carrier, Client, Sockets, Upper};
+use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
+use switchboard_protocols::engineio::{Settings, Sid};
+use switchboard_protocols::framing::websocket::handshake;
+use switchboard_protocols::socketio::Namespaces;
+
+/// Bytes from which a payload is worth compressing.
+const GZIP_BYTES_MIN: usize = 1_024;
+/// Bytes of a body that is too large that are read to be forgotten.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a browser may remember what it was told of an origin, in seconds.
+const CORS_SECONDS: &str = "600";
+
+/// What stands on the sessions of an endpoint.
+#[derive(Clone)]
+pub enum Application {
+    /// Sockets in namespaces.
+    SocketIo(&'static Namespaces),
+    /// Something else that speaks in messages, made anew for each session.
+    Other(Arc<dyn Fn() -> Box<dyn Upper> + Send + Sync>),
+}
+
+/// An Engine.IO endpoint.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Where it is, with a slash at both ends.
+    pub path: String,
+    pub settings: Arc<Settings>,
+    pub application: Application,
+}
+
+/// What a WebSocket is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// A new session.
+    New,
+    /// To take this session over.
+    TakeOver(Sid),
+    /// Nothing: its session has one. Clients are told on the WebSocket, as official servers do it.
+    Nothing,
+}
+
+/// What the answer to an upgrade request decided.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) query: Query,
+    pub(super) target: Target,
+    pub(super) peer: SocketAddr,
+}
+
+impl Endpoint {
+    /// Whether a path is this endpoint's.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        path == self.path || self.path.strip_suffix('/') == Some(path)
+    }
+
+    /// A session's conversation, and its id.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub(super) fn begin(
+        &self,
+        query: &Query,
+        local: &Local,
+        is_websocket: bool,
+    ) -> Result<(Sid, Box<Carrier>), getrandom::Error> {
+        let mut chance = [0; 16];
+        getrandom::fill(&mut chance)?;
+        let sid = Sid::new(0, local.environment.settings.number, chance);
+        let now = local.tick();
+        let upper: Box<dyn Upper> = match &self.application {
+            Application::Other(make) => make(),
+            Application::SocketIo(namespaces) => Box::new(Sockets::new(
+                namespaces,
+                Client {
+                    secret: sid.text(),
+                    takes_offsets: query.version_first,
+                    connect_by: now + self.settings.connect_timeout_ms,
+                    bytes_max: self.settings.max_payload,
+                },
+            )),
+        };
+        let carrier = Carrier::new(&self.settings, sid.text(), is_websocket, query.base64, upper, now);
+        Ok((sid, Box::new(carrier)))
+    }
+
+    /// Answers a request.
+    pub(super) async fn respond<B>(
+        &self,
+        arrivals: &Arrivals,
+        local: &Rc<Local>,
+        request: Request<B>,
+        route: Route,
+        promise: &RefCell<Option<Promise>>,
+    ) -> Answer
+    where
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        let is_preflight = *request.method() == Method::OPTIONS;
+        let takes_gzip = takes_gzip(request.headers());
+        let mut answer = match self.check(arrivals, &request, route) {
+            Err(refused) => refuse(&refused),
+            Ok(_) if is_preflight => allow(wanted),
+            Ok(peer) => self.carry_out(arrivals, local, request, peer, promise).await,
+        };
+        if takes_gzip {
+            answer = compress(answer).await;
+        }
+        if let Some(origin) = origin {
+            // On errors, too: a page that is not told may not even read why.
+            let headers = answer.headers_mut();
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        answer
+    }
+
+    /// Who asks, if it may.
+    fn check<B>(&self, arrivals: &Arrivals, request: &Request<B>, route: Route) -> Result<SocketAddr, Refused> {
+        let bad = |message: &'static str| Refused::Forbidden(message.into());
+        let host = host_of(request).map_err(bad)?;
+        let origin = match request.headers().get(header::ORIGIN) {
+            None => None,
+            // The official servers' row for an origin that cannot be one.
+            Some(origin) => Some(origin.to_str().map_err(|_| Refused::BadRequest)?),
+        };
+        let policy = &arrivals.site.policy;
+        policy.check(host.as_deref(), origin, route.local).map_err(|misled| {
+            tracing::warn!(address = %route.peer, "socket.io request refused: {}", misled.message().trim_end());
+            Refused::Forbidden(misled.message().into())
+        })?;
+        client_of(arrivals, request.headers(), route).map_err(bad)
+    }
+
+    async fn carry_out<B>(
+        &self,
+        arrivals: &Arrivals,
+        local: &Rc<Local>,
+        request: Request<B>,
+        peer: SocketAddr,
+        promise: &RefCell<Option<Promise>>,
+    ) -> Answer
+    where
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let query = Query::read(request.uri().query().unwrap_or_default());
+        let method = match *request.method() {
+            Method::GET => request::Method::Get,
+            Method::POST => request::Method::Post,
+            _ => request::Method::Other,
+        };
+        let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        match query.judge(method, is_upgrade) {
+            Err(refused) => refuse(&refused),
+            Ok(Ask::Open) if local.polling_count() >= arrivals.udp_sessions_max => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections (limits.connections_total)\n")
+            }
+            Ok(Ask::Open) => match self.begin(&query, local, false) {
+                Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer)),
+                Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
+            },
+            Ok(Ask::Poll(sid)) => {
+                let mut waiting = Waiting { local, sid, is_answered: false };
+                let outcome = local.errand(sid, Wish::Poll).await;
+                waiting.is_answered = true;
+                answer(outcome)
+            }
+            Ok(Ask::Post(sid)) => self.post(local, request, sid).await,
+            Ok(Ask::OpenWebSocket) => switch(&request, Promise { query, target: Target::New, peer }, promise),
+            Ok(Ask::Upgrade(sid)) => match local.errand(sid, Wish::Probe).await {
+                Outcome::Done => switch(&request, Promise { query, target: Target::TakeOver(sid), peer }, promise),
+                Outcome::Occupied => switch(&request, Promise { query, target: Target::Nothing, peer }, promise),
+                outcome => answer(outcome),
+            },
+        }
+    }
+
+    async fn post<B>(&self, local: &Rc<Local>, request: Request<B>, sid: Sid) -> Answer
+    where
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        match local.errand(sid, Wish::BeginPost).await {
+            Outcome::Done => {}
+            outcome => return answer(outcome),
+        }
+        let is_binary =
+            request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
+        let max = self.settings.max_payload;
+        let wish = match read(request.into_body(), max).await {
+            Ok(_) if is_binary => Wish::Post(None),
+            Ok(Some(body)) => Wish::Post(Some(body)),
+            Ok(None) => {
+                local.errand(sid, Wish::TooLarge).await;
+                let words = format!("the body is larger than socketio.max_payload ({max} bytes)\n");
+                return plain(StatusCode::PAYLOAD_TOO_LARGE, words);
+            }
+            Err(()) => Wish::Post(None),
+        };
+        answer(local.errand(sid, wish).await)
+    }
+}
+
+/// A body of at most `max` bytes. `None`: it is larger. It is read to its end all the same, within reason, because a
+/// client that is still sending does not read why it should not.
+async fn read<B: Body>(body: B, max: usize) -> Result<Option<Bytes>, ()> {
+    let mut body = pin!(body);
+    let mut kept = BytesMut::new();
+    let mut count = 0;
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let Ok(mut data) = frame.map_err(drop)?.into_data() else { continue };
+        count += data.remaining();
+        if count > max + DISCARDED_BYTES_MAX {
+            break;
+        }
+        if count <= max {
+            kept.put(&mut data);
+        }
+    }
+    Ok((count <= max).then(|| kept.freeze()))
+}
+
+/// A poll whose client may leave before it is answered: then the future is dropped, and the session is over.
+struct Waiting<'a> {
+    local: &'a Rc<Local>,
+    sid: Sid,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.local.abandon(self.sid);
+        }
+    }
+}
+
+fn switch<B>(request: &Request<B>, promised: Promise, promise: &RefCell<Option<Promise>>) -> Answer {
+    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let accept =
+        handshake::Upgrade::from_headers(headers).ok().and_then(|upgrade| HeaderValue::from_str(&upgrade.accept).ok());
+    let Some(accept) = accept else { return refuse(&Refused::BadRequest) };
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    promise.replace(Some(promised));
+    answer
+}
+
+fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Payload(bytes) => payload(bytes),
+        Outcome::Done => typed(StatusCode::OK, "ok", "text/html"),
+        Outcome::BadBody | Outcome::Occupied => refuse(&Refused::BadRequest),
+        Outcome::Refused(refused) => refuse(&refused),
+    }
+}
+
+fn payload(bytes: Vec<u8>) -> Answer {
+    typed(StatusCode::OK, bytes, "text/plain; charset=UTF-8")
+}
+
+fn refuse(refused: &Refused) -> Answer {
+    let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    typed(status, refused.body(), "application/json")
+}
+
+fn typed(status: StatusCode, body: impl Into<Bytes>, kind: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// What a page of another origin may do here.
+fn allow(wanted: Option<HeaderValue>) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET,POST"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(CORS_SECONDS));
+    if let Some(wanted) = wanted {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted);
+    }
+    answer
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
+}
+
+async fn compress(answer: Answer) -> Answer {
+    let (mut parts, body) = answer.into_parts();
+    // A body of one piece is there at once, and cannot fail.
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if bytes.len() < GZIP_BYTES_MIN || parts.status != StatusCode::OK {
+        return Response::from_parts(parts, Full::new(bytes));
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::fast());
+    // Writing into a vector cannot fail.
+    let _ = encoder.write_all(&bytes);
+    let Ok(packed) = encoder.finish() else { return Response::from_parts(parts, Full::new(bytes)) };
+    parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    Response::from_parts(parts, Full::new(packed.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_taken_by_who_says_so() {
+        for (value, expected) in
+            [("gzip", true), ("deflate, gzip;q=0.5", true), ("br", false), ("gzip;q=0", false), ("", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+            assert_eq!(takes_gzip(&headers), expected, "{value}");
+        }
+    }
+}

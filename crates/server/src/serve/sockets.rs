@@ -1,0 +1,67 @@
+//! The Engine.IO endpoint as the configuration wants it: its path, its times, and its namespaces.
+
+use crate::config::Config;
+use crate::http::socketio::{Application, Endpoint};
+use std::sync::Arc;
+use switchboard_core::{Epoch, Realm};
+use switchboard_protocols::engineio;
+use switchboard_protocols::socketio::namespace::Recovery;
+use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
+
+/// The path of the chat where `/` is a relay.
+const CHAT: &str = "/chat";
+
+/// The relays that are configured, in the order of their realms, which count from 1.
+pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo)> {
+    let has_page = config.http.static_dir.is_some() && config.socketio.message_event.is_empty();
+    let own = has_page.then(|| ("/".to_owned(), RelayTo::Others));
+    let declared = config.socketio.namespaces.iter().filter_map(|entry| {
+        let (path, to) = entry.split_once(' ').unwrap_or((entry, "others"));
+        let to = match to {
+            "all" => RelayTo::All,
+            "none" => RelayTo::None,
+            "others" => RelayTo::Others,
+            _ => return None,
+        };
+        Some((path.to_owned(), to))
+    });
+    own.into_iter().chain(declared).collect()
+}
+
+/// The endpoint, unless it is switched off.
+pub(super) fn endpoint(
+    config: &Config,
+    epoch: Epoch,
+    speech: &Arc<switchboard_protocols::Settings>,
+) -> Option<Endpoint> {
+    let settings = &config.socketio;
+    if !settings.enabled {
+        return None;
+    }
+    let relays = relays(config);
+    let is_main_taken = relays.iter().any(|(path, _)| path == "/");
+    let mut list = Vec::new();
+    if !settings.message_event.is_empty() {
+        list.push(Namespace::bare_chat("/", &settings.message_event));
+        list.push(Namespace::chat(CHAT));
+    } else if is_main_taken {
+        list.push(Namespace::chat(CHAT));
+    } else {
+        list.push(Namespace::chat("/"));
+    }
+    for (place, (path, to)) in relays.into_iter().enumerate() {
+        list.push(Namespace::relay(&path, Realm(place as u8 + 1), to));
+    }
+    let recovery = settings.recovery.map(|keep| Recovery { epoch, keep_ms: u32::try_from(keep.0).unwrap_or(u32::MAX) });
+    Some(Endpoint {
+        path: settings.path.clone(),
+        settings: Arc::new(engineio::Settings {
+            ping_interval_ms: settings.ping_interval.0,
+            ping_timeout_ms: settings.ping_timeout.0,
+            upgrade_timeout_ms: settings.upgrade_timeout.0,
+            connect_timeout_ms: settings.connect_timeout.0,
+            max_payload: settings.max_payload.to_usize(),
+        }),
+        application: Application::SocketIo(Namespaces::new(list, recovery, Arc::clone(speech))),
+    })
+}
