@@ -8,7 +8,7 @@ use crate::state::Wish;
 use crate::transport::Place;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Orders that the driver has not taken yet. It takes none while its queue of messages is full, or its events are not
 /// read, so that whoever says too much waits.
@@ -39,8 +39,9 @@ impl Client {
         let (orders, orders_to_take) = mpsc::channel(ORDERS);
         let (events_to_tell, events) = mpsc::channel(EVENTS);
         let (leave, leaving) = watch::channel(false);
-        tokio::spawn(driver::drive(options, orders_to_take, events_to_tell, leaving));
-        (Handle { orders, leave: Arc::new(leave), requests: Arc::default() }, Events { events })
+        let wake = Arc::new(Notify::new());
+        tokio::spawn(driver::drive(options, orders_to_take, events_to_tell, leaving, wake.clone()));
+        (Handle { orders, leave: Arc::new(leave), wake, requests: Arc::default() }, Events { events })
     }
 }
 
@@ -49,6 +50,7 @@ impl Client {
 pub struct Handle {
     orders: mpsc::Sender<Order>,
     leave: Arc<watch::Sender<bool>>,
+    wake: Arc<Notify>,
     requests: Arc<AtomicU64>,
 }
 
@@ -96,6 +98,12 @@ impl Handle {
     pub fn leave(&self) {
         self.leave.send_replace(true);
     }
+
+    /// Something tells that the connection may be dead, or can be made now: the machine woke up, or somebody is tired
+    /// of waiting. The server is asked at once whether it is there, or called back at once.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
 }
 
 /// A place in the client's inbox.
@@ -112,6 +120,16 @@ impl Ready<'_> {
         let id = message_id::fresh();
         self.permit.send(Order::Say(Outgoing { id: id.clone(), target, text, action }));
         id
+    }
+
+    /// Says something that has an identifier already: one of before a restart, which the server stores once.
+    pub fn submit(self, message: Outgoing) {
+        self.permit.send(Order::Say(message));
+    }
+
+    /// As [`Handle::ask`], at once, under a number of the caller's. A caller that numbers one request numbers all.
+    pub fn request(self, id: RequestId, ask: Ask) {
+        self.permit.send(Order::Ask(id, ask));
     }
 
     /// As [`Handle::ask`], at once.
@@ -133,5 +151,10 @@ impl Events {
     /// The next one; none after [`Event::Ended`]. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// The next one, if it is there already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 }

@@ -149,8 +149,10 @@ fn is_ours_alone(metadata: &fs::Metadata) -> bool {
     metadata.is_dir()
 }
 
+/// Whether there is a process of this number.
 #[cfg(unix)]
-fn is_alive(pid: u32) -> bool {
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     // A process of another user may not be asked, but it is there.
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
@@ -158,7 +160,8 @@ fn is_alive(pid: u32) -> bool {
 
 /// Where nobody can be asked, connecting will tell.
 #[cfg(not(unix))]
-fn is_alive(_pid: u32) -> bool {
+#[must_use]
+pub fn is_alive(_pid: u32) -> bool {
     true
 }
 

@@ -10,8 +10,9 @@ use crate::state::{Output, State};
 use crate::transport::{self, ConnectError, Duplex, Incoming};
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a goodbye may take.
@@ -25,8 +26,9 @@ pub(crate) async fn drive(
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     mut leaving: watch::Receiver<bool>,
+    wake: Arc<Notify>,
 ) {
-    let mut driver = Driver::new(options);
+    let mut driver = Driver::new(options, wake);
     let ending = driver.run(orders, &events, &mut leaving).await;
     // The last words may wait for a slow reader, but not for one that is gone: then sending fails at once.
     for event in driver.events.drain(..).chain([Event::Ended(ending)]) {
@@ -47,6 +49,7 @@ struct Driver {
     events: VecDeque<Event>,
     outgoing: VecDeque<String>,
     ending: Option<Ending>,
+    wake: Arc<Notify>,
 }
 
 /// The connection, or the lack of it.
@@ -85,7 +88,7 @@ impl Link {
 }
 
 impl Driver {
-    fn new(options: Options) -> Self {
+    fn new(options: Options, wake: Arc<Notify>) -> Self {
         let state = State::new(options.wish.clone());
         let start = Instant::now();
         Self {
@@ -98,6 +101,7 @@ impl Driver {
             events: VecDeque::new(),
             outgoing: VecDeque::new(),
             ending: None,
+            wake,
         }
     }
 
@@ -128,6 +132,7 @@ impl Driver {
         let sent = self.outgoing.is_empty();
         let sender = self.link.sender();
         let deadline = self.deadline();
+        let wake = self.wake.clone();
         tokio::select! {
             // In this order: what waits goes out before more comes in.
             biased;
@@ -142,6 +147,7 @@ impl Driver {
                 // The writer failed; the reader says why.
                 (None, _) | (Some(_), None) => self.outgoing.clear(),
             },
+            () = wake.notified(), if told && sent => self.woken(),
             step = self.link.step(), if told => self.step(step),
             () = sleep_until(deadline), if told && sent => {
                 let now = self.now();
@@ -163,8 +169,9 @@ impl Driver {
                 self.link = Link::Up(duplex);
                 self.with_state(|state, out| state.connected(now, datagram, out));
             }
-            Step::Connected(Err(error @ ConnectError::Untrusted { .. })) => {
-                self.ending = Some(Ending::Untrusted(error.to_string()));
+            Step::Connected(Err(error @ ConnectError::Untrusted { fingerprint, .. })) => {
+                let message = error.to_string();
+                self.ending = Some(Ending::Untrusted { fingerprint, message });
             }
             Step::Connected(Err(error)) => self.lost(error.to_string()),
             Step::Received(Some(Incoming::Text(text))) => {
@@ -184,6 +191,15 @@ impl Driver {
                 let (place, attempt) = (self.options.place.clone(), self.backoff.attempts());
                 self.link = Link::Connecting(Box::pin(async move { transport::connect(&place, attempt).await }));
             }
+        }
+    }
+
+    fn woken(&mut self) {
+        let now = self.now();
+        match &mut self.link {
+            Link::Up(_) => self.with_state(|state, out| state.probe(now, out)),
+            Link::Waiting(until) => *until = Instant::now(),
+            Link::Connecting(_) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a client is told: by the server, and about its own connection.
 
 use crate::exit::Exit;
+use crate::fingerprint::Fingerprint;
 use crate::request::RequestId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -61,9 +62,9 @@ pub enum Ending {
     /// The server does not want it, by one of the protocol's codes.
     #[error("{message} ({code})")]
     Refused { code: String, message: String },
-    /// The server's certificate is not to be trusted.
-    #[error("{0}")]
-    Untrusted(String),
+    /// The server's certificate is not to be trusted; whoever knows better can pin its `fingerprint`.
+    #[error("{message}")]
+    Untrusted { fingerprint: Fingerprint, message: String },
     /// What answers is no Switchboard server.
     #[error("this is no Switchboard server: {0}")]
     Foreign(String),
@@ -76,7 +77,7 @@ impl Ending {
         match self {
             Self::Left => Exit::Good,
             Self::Refused { .. } => Exit::Refused,
-            Self::Untrusted(_) | Self::Foreign(_) => Exit::NotConnected,
+            Self::Untrusted { .. } | Self::Foreign(_) => Exit::NotConnected,
         }
     }
 }

@@ -30,4 +30,4 @@ pub use event::{Ending, Event};
 pub use exit::Exit;
 pub use fingerprint::Fingerprint;
 pub use login::Login;
-pub use request::{Ask, RequestId, Target};
+pub use request::{Ask, Outgoing, RequestId, Target};

@@ -44,7 +44,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_with_its_fingerprint()
         options.place.known = pin;
         let (_handle, mut events) = Client::connect(options);
         assert!(acceptor.accept(server.stream().await).await.is_err());
-        let Event::Ended(Ending::Untrusted(why)) = event(&mut events).await else { panic!("trusted") };
+        let Event::Ended(Ending::Untrusted { message: why, .. }) = event(&mut events).await else { panic!("trusted") };
         assert!(why.contains(&fingerprint.to_string()), "{why}");
     }
 }

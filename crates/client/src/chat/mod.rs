@@ -181,7 +181,7 @@ impl<W: Write> Chat<W> {
             Ending::Left if self.refused && self.ended => Exit::Refused,
             Ending::Left if self.connected || self.ended => Exit::Good,
             Ending::Left => Exit::NotConnected,
-            Ending::Refused { .. } | Ending::Untrusted(_) | Ending::Foreign(_) => {
+            Ending::Refused { .. } | Ending::Untrusted { .. } | Ending::Foreign(_) => {
                 self.print(&format!("-- {}", crate::clean::line(&ending.to_string())));
                 ending.exit()
             }

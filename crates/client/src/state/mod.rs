@@ -199,6 +199,14 @@ impl State {
         }
     }
 
+    /// The connection may be dead without our knowing: asks the server now whether it is there.
+    pub fn probe(&mut self, now: u64, out: &mut Vec<Output>) {
+        if let Phase::Online { heard_at, pinged_at: None } = self.phase {
+            self.phase = Phase::Online { heard_at, pinged_at: Some(now) };
+            out.push(Output::Send(wire::Outgoing::Ping { r#ref: None }.encode()));
+        }
+    }
+
     /// Ends the session for good, and says so to the server, which may have opened it without our knowing yet.
     pub fn leave(&mut self, out: &mut Vec<Output>) {
         if matches!(self.phase, Phase::Greeting { .. } | Phase::Online { .. }) {

@@ -107,24 +107,26 @@ async fn connect_by_scheme(place: &Place, attempt: u32) -> Result<Duplex, Connec
         let places = addresses.len().max(1);
         return udp::connect(*addresses.get(attempt as usize % places).ok_or(ConnectError::NoAddress)?).await;
     }
+    let handshake = match address.scheme {
+        Scheme::Tls | Scheme::Wss => Some(tls::prepare(place)?),
+        Scheme::Tcp | Scheme::Ws | Scheme::Udp => None,
+    };
     let start = Instant::now();
     let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
     // A message is small and wants to leave at once.
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr()?;
     let times = Times { connect: start.elapsed(), ..Times::default() };
-    match address.scheme {
-        Scheme::Tcp => Ok(tcp::start(stream, peer, times)),
-        Scheme::Tls => {
-            let (stream, times) = tls::handshake(place, stream, times).await?;
-            Ok(tls::start(stream, peer, times))
+    match handshake {
+        Some(handshake) => {
+            let (stream, times) = handshake.run(stream, times).await?;
+            match address.scheme.is_websocket() {
+                true => websocket::start(address, stream, peer, times).await,
+                false => Ok(tls::start(stream, peer, times)),
+            }
         }
-        Scheme::Ws => websocket::start(address, stream, peer, times).await,
-        Scheme::Wss => {
-            let (stream, times) = tls::handshake(place, stream, times).await?;
-            websocket::start(address, stream, peer, times).await
-        }
-        Scheme::Udp => Err(ConnectError::NoAddress),
+        None if address.scheme.is_websocket() => websocket::start(address, stream, peer, times).await,
+        None => Ok(tcp::start(stream, peer, times)),
     }
 }
 

@@ -12,12 +12,15 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(super) async fn handshake(
-    place: &Place,
-    stream: TcpStream,
-    times: Times,
-) -> Result<(TlsStream<TcpStream>, Times), ConnectError> {
-    let start = Instant::now();
+/// A handshake that is ready to begin. Loading what to trust takes its time, and a server may take a client that says
+/// nothing for so long for one without TLS: so this is made before the connection is.
+pub(super) struct Handshake {
+    name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+    trust: Arc<Trust>,
+}
+
+pub(super) fn prepare(place: &Place) -> Result<Handshake, ConnectError> {
     let name =
         ServerName::try_from(place.address.host.clone()).map_err(|error| ConnectError::Tls(error.to_string()))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -31,12 +34,23 @@ pub(super) async fn handshake(
     if place.address.scheme.is_websocket() {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
     }
-    match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
-        Ok(stream) => Ok((stream, Times { tls: Some(start.elapsed()), ..times })),
-        Err(error) => Err(match trust.refused() {
-            Some((fingerprint, why)) => ConnectError::Untrusted { fingerprint, why },
-            None => ConnectError::Tls(error.to_string()),
-        }),
+    Ok(Handshake { name, config: Arc::new(config), trust })
+}
+
+impl Handshake {
+    pub(super) async fn run(
+        self,
+        stream: TcpStream,
+        times: Times,
+    ) -> Result<(TlsStream<TcpStream>, Times), ConnectError> {
+        let start = Instant::now();
+        match TlsConnector::from(self.config).connect(self.name, stream).await {
+            Ok(stream) => Ok((stream, Times { tls: Some(start.elapsed()), ..times })),
+            Err(error) => Err(match self.trust.refused() {
+                Some((fingerprint, why)) => ConnectError::Untrusted { fingerprint, why },
+                None => ConnectError::Tls(error.to_string()),
+            }),
+        }
     }
 }
 

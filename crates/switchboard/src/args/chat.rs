@@ -19,6 +19,9 @@ pub(crate) struct ChatArgs {
     /// The room to talk in
     #[arg(long, value_name = "ROOM")]
     pub(crate) room: Option<String>,
+    /// The server of this name in the client's configuration
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub(crate) profile: Option<String>,
     /// Plain lines, also on a terminal
     #[arg(long)]
     pub(crate) plain: bool,
@@ -53,6 +56,8 @@ mod tests {
         assert_eq!((args.nick.as_deref(), args.room.as_deref(), args.plain), (Some("ada"), Some("garden"), true));
         assert_eq!(args.entry.pass.as_deref(), Some("sesame"));
         assert_eq!(args.entry.fingerprint.as_deref(), Some("ab"));
+        assert_eq!(parse::<ChatArgs>(&["--profile", "home"]).unwrap().profile.as_deref(), Some("home"));
+        assert_eq!(parse::<ChatArgs>(&["a", "--profile", "home"]).unwrap_err(), ErrorKind::ArgumentConflict);
         assert_eq!(parse::<ChatArgs>(&["a", "b"]).unwrap_err(), ErrorKind::UnknownArgument);
     }
 }

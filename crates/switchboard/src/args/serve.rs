@@ -39,6 +39,12 @@ pub(crate) struct ServeArgs {
     /// Keep no history: nothing survives a restart
     #[arg(long)]
     ephemeral: bool,
+    /// Serve this folder at /, for a front-end of your own that uses Socket.IO
+    #[arg(long = "static", value_name = "DIR")]
+    static_dir: Option<String>,
+    /// Take this Socket.IO event for a message of the chat, such as 'chat message'
+    #[arg(long, value_name = "NAME")]
+    message_event: Option<String>,
     #[command(flatten)]
     layers: LayerArgs,
     /// The form of the log, which goes to standard error
@@ -64,6 +70,8 @@ impl ServeArgs {
             ("--allow-plaintext", "server.allow_plaintext", on(self.allow_plaintext)),
             ("--data-dir", "server.data_dir", text(self.data_dir)),
             ("--ephemeral", "server.ephemeral", on(self.ephemeral)),
+            ("--static", "http.static_dir", text(self.static_dir)),
+            ("--message-event", "socketio.message_event", text(self.message_event)),
             ("--log-format", "log.format", text(self.log_format)),
             ("--log-level", "log.level", text(self.log_level)),
         ]
@@ -108,6 +116,8 @@ mod tests {
                 "--allow-plaintext",
                 "--data-dir=data",
                 "--ephemeral",
+                "--static=public",
+                "--message-event=chat message",
                 "--set=text.style=plain",
                 "--set=limits.nick_chars=20",
                 "--log-format=json",
@@ -127,6 +137,8 @@ mod tests {
         expected.server.allow_plaintext = true;
         expected.server.data_dir = Some("data".into());
         expected.server.ephemeral = true;
+        expected.http.static_dir = Some("public".into());
+        expected.socketio.message_event = "chat message".to_owned();
         expected.text.style = switchboard_server::config::TextStyle::Plain;
         expected.limits.nick_chars = 20;
         expected.log.format = LogFormat::Json;
