@@ -1,0 +1,101 @@
+/* A bad disk, preloaded into the server: it is slow, it fails when the test says so, and a file shared with the test says
+ * which calls were under way when the server was killed. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* In the order in which bad_disk.rs reads them. Only the thread that writes the store changes them. */
+static struct state {
+    volatile uint64_t writes_begun, writes_done, syncs_begun, syncs_done, writes_refused;
+    /* Written by the test: which calls fail from now on. */
+    volatile uint64_t fault;
+} *state;
+
+enum { WRITES_FAIL = 1, SYNCS_FAIL = 2 };
+
+static useconds_t write_delay, sync_delay;
+static ssize_t (*real_pwrite64)(int, const void *, size_t, off64_t);
+static int (*real_fsync)(int);
+static int (*real_fdatasync)(int);
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *path = getenv("BAD_DISK_STATE");
+    real_pwrite64 = (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
+    real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (file < 0)
+        return;
+    void *page = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (page == MAP_FAILED)
+        return;
+    state = page;
+    write_delay = (useconds_t)atoi(getenv("BAD_DISK_WRITE_US"));
+    sync_delay = (useconds_t)atoi(getenv("BAD_DISK_SYNC_US"));
+}
+
+static int is_log(int file)
+{
+    char link[64] = "/proc/self/fd/", name[4096], digits[16];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + file % 10);
+        file /= 10;
+    } while (file > 0);
+    size_t end = strlen(link);
+    while (count > 0)
+        link[end++] = digits[--count];
+    link[end] = 0;
+    ssize_t length = readlink(link, name, sizeof name);
+    return length > 4 && memcmp(name + length - 4, "-wal", 4) == 0;
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)
+{
+    if (!state || !is_log(file))
+        return real_pwrite64(file, bytes, count, offset);
+    state->writes_begun++;
+    if (write_delay)
+        usleep(write_delay);
+    ssize_t result = -1;
+    errno = EIO;
+    if (state->fault != WRITES_FAIL)
+        result = real_pwrite64(file, bytes, count, offset);
+    int error = errno;
+    if (result < 0 && error == ENOSPC)
+        state->writes_refused++;
+    state->writes_done++;
+    errno = error;
+    return result;
+}
+
+static int sync_with(int (*real)(int), int file)
+{
+    if (!state || !is_log(file))
+        return real(file);
+    state->syncs_begun++;
+    if (sync_delay)
+        usleep(sync_delay);
+    int result = -1;
+    errno = EIO;
+    if (state->fault != SYNCS_FAIL)
+        result = real(file);
+    int error = errno;
+    state->syncs_done++;
+    errno = error;
+    return result;
+}
+
+int fsync(int file) { return sync_with(real_fsync, file); }
+
+int fdatasync(int file) { return sync_with(real_fdatasync, file); }
