@@ -1,6 +1,7 @@
 //! HTTP/1.1 on a shard: the page, the few answers beside it, and the way to a WebSocket.
 
 mod assets;
+mod files;
 mod io;
 mod origin;
 mod site;
@@ -13,6 +14,7 @@ use crate::shard::Opening;
 use crate::shard::driver::{Inbound, Local};
 use crate::shard::polling::Probe;
 use crate::socket::Socket;
+pub(crate) use files::Files;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -61,6 +63,13 @@ pub(crate) async fn serve(
         let (upgrade, promise) = (&upgrade, &promise);
         Box::pin(async move {
             let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
+            let path = request.uri().path();
+            let script = endpoint
+                .and_then(|endpoint| path.strip_prefix(&*endpoint.path))
+                .and_then(|name| arrivals.site.files.script(request.method(), name, request.headers()));
+            if let Some(script) = script {
+                return Ok(script);
+            }
             Ok::<_, Infallible>(match endpoint.filter(|endpoint| endpoint.is_at(request.uri().path())) {
                 Some(endpoint) => endpoint.respond(arrivals, local, request, route, promise).await,
                 None => arrivals.site.respond(arrivals, request, route, needs_tls, upgrade).await,

@@ -1,6 +1,7 @@
 //! What HTTP requests are answered: the page and what it asks for, health, metrics, the WebSocket, and how to connect.
 
 use super::Upgrade;
+use super::files::{Files, percent_decoded};
 use super::origin::Policy;
 use super::{assets, wires};
 use crate::lan::{private_addresses, qr_svg};
@@ -49,6 +50,8 @@ pub struct Site {
     pub header_timeout: Duration,
     /// Bytes of a request's head. More: 431.
     pub header_bytes: usize,
+    /// The operator's own files.
+    pub files: Files,
     /// Whence the live connections may be looked at.
     pub wires: Vec<IpNet>,
     /// Where this server listens, to tell people who want to plug something in.
@@ -98,6 +101,7 @@ impl Site {
                 answer.headers_mut().insert(header::CONTENT_TYPE, kind);
                 answer
             }),
+            "/" if self.files.folder.is_some() => self.own_file(&request),
             "/" => get(&request, || match assets::wants_document(request.headers()) {
                 true => assets::document(request.headers()),
                 false => plain(StatusCode::OK, welcome(host.as_deref(), route.local)),
@@ -116,8 +120,14 @@ impl Site {
                     Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "that is longer than any message\n"),
                 }
             }
-            _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
+            _ => self.own_file(&request),
         }
+    }
+
+    /// A file of the operator's, if there are any.
+    fn own_file<B>(&self, request: &Request<B>) -> Answer {
+        let own = self.files.respond(request.method(), request.uri().path(), request.headers());
+        own.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "there is nothing here\n"))
     }
 
     fn may_look<B>(&self, request: &Request<B>, route: Route, client: SocketAddr) -> bool {
@@ -164,21 +174,6 @@ fn picture(query: &str) -> Answer {
     let mut answer = plain(StatusCode::OK, picture);
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
     answer
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => {
-                let digits = [char::from(bytes.next()?).to_digit(16)?, char::from(bytes.next()?).to_digit(16)?];
-                (digits[0] * 16 + digits[1]) as u8
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 fn get<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {

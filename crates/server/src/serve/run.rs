@@ -9,7 +9,7 @@ use crate::discovery::{self, Note};
 use crate::engine::Engine;
 use crate::engine::driver::{Driver, End};
 use crate::engine::mailbox::Mailbox;
-use crate::http::{Policy, Readiness, Site};
+use crate::http::{Files, Policy, Readiness, Site};
 use crate::lan::{Invitation, join_code};
 use crate::listener::Arrivals;
 use crate::listener::accept::Door;
@@ -325,6 +325,11 @@ fn arrivals(
             ready,
             header_timeout: limits.header_timeout.duration(),
             header_bytes: limits.header_bytes.to_usize(),
+            files: Files {
+                folder: config.http.static_dir.clone(),
+                client: config.http.socketio_client.clone(),
+                serves_client: config.socketio.serve_client,
+            },
             wires: config.http.wires.clone(),
             listeners: Vec::new(),
             has_join_code: config.auth.join_code.is_some(),

@@ -174,6 +174,10 @@ impl Local {
             self.hand_over();
             self.carry_out();
             self.count();
+            if self.shard.borrow().has_dirty() {
+                // What was written made room for what waited behind a gate: its turn comes after those who read.
+                self.work.notify_one();
+            }
         }
     }
 

@@ -288,6 +288,12 @@ impl Shard {
         into.append(&mut self.dirty);
     }
 
+    /// Whether there are sockets to be written.
+    #[must_use]
+    pub const fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
     /// Whether sockets should be written before more is delivered, so that a receiver who keeps up is never taken for
     /// one who does not.
     #[must_use]
