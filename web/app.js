@@ -10,6 +10,7 @@ import { announce, copyText, find, h } from './view/dom.js';
 import { Head } from './view/head.js';
 import { Sides } from './view/sides.js';
 import { Timeline } from './view/timeline.js';
+import { visitor } from './visitor.js';
 
 /** New messages within this time are told in one sentence to whoever listens. */
 const ANNOUNCE_MS = 700;
@@ -67,7 +68,9 @@ export class App {
     find('rooms').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     find('side').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     this.#swipes();
-    this.session.start();
+    // Whoever was here a moment ago is no newcomer.
+    if (tab.get('session')) this.session.start();
+    else visitor().then(() => this.session.start());
     this.#attend();
   }
 

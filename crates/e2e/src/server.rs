@@ -18,7 +18,8 @@ use crate::Transcript;
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test executable");
     let directory = test.parent().expect("target/<profile> or target/<profile>/deps");
-    let profile = if directory.ends_with("deps") { directory.parent().expect("target/<profile>") } else { directory };
+    let below = directory.ends_with("deps") || directory.ends_with("examples");
+    let profile = if below { directory.parent().expect("target/<profile>") } else { directory };
     let binary = profile.join("switchboard");
     assert!(binary.is_file(), "{} is not there: run `cargo build -p switchboard` first", binary.display());
     binary
@@ -46,6 +47,8 @@ fn clean(command: &mut Command, home: &Path) {
         }
     }
     command.env("HOME", home).env("XDG_DATA_HOME", home.join("data")).env("XDG_RUNTIME_DIR", runtime);
+    // Clients look for a server there, too: those of other tests are not meant.
+    command.env("TMPDIR", home);
 }
 
 /// How to start a server.

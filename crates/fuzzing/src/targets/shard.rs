@@ -75,7 +75,6 @@ struct Socket {
     blocked: bool,
     /// The shard wants no more of it read, for now.
     paused: bool,
-    ended: bool,
     /// For each room the last number that came.
     seen: BTreeMap<String, Seq>,
 }
@@ -212,7 +211,6 @@ impl World {
             unread: Vec::new(),
             blocked: false,
             paused: false,
-            ended: false,
             seen: BTreeMap::new(),
         };
         let before = self.sockets.insert(slot, socket);
@@ -233,17 +231,15 @@ impl World {
     fn readable(&mut self, numbers: &mut Numbers<'_>) -> Option<u32> {
         let slot = self.slot(numbers)?;
         let socket = self.sockets.get_mut(&slot)?;
-        if socket.ended || socket.paused {
-            return None;
-        }
-        socket.paused = !self.shard.may_read(slot);
+        // The shard says when it wants more.
+        socket.paused = socket.paused || !self.shard.may_read(slot);
         (!socket.paused).then_some(slot)
     }
 
     fn end_of_input(&mut self, numbers: &mut Numbers<'_>) {
         if let Some(slot) = self.readable(numbers) {
+            // A driver goes on reading, and comes to the end again.
             self.shard.end_of_input(self.now, slot);
-            // The driver goes on asking, and is told the end again.
         }
     }
 
