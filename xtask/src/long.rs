@@ -37,7 +37,7 @@ fn seeds() -> Result<()> {
 
 /// Ten minutes of clients that come, go, talk and are cut.
 fn soak() -> Result<()> {
-    step("cargo", &["run", "-p", "switchboard-e2e", "--bin", "soak", "--", "--seconds", "600"], &[])
+    step("cargo", &["run", "-p", "switchboard-e2e", "--bin", "soak", "--", "600"], &[])
 }
 
 /// The WebSocket fuzzing client, cases 1 to 10; needs a Python 2 (`PYTHON2`).
@@ -47,11 +47,17 @@ fn autobahn() -> Result<()> {
 
 /// Coverage-guided fuzzing, a minute for each target; needs a nightly toolchain and cargo-fuzz.
 fn fuzz() -> Result<()> {
-    let targets = std::fs::read_dir(crate::root().join("fuzz/fuzz_targets"))?;
-    for target in targets {
+    let own_target = crate::root().join("fuzz/target");
+    for target in std::fs::read_dir(crate::root().join("fuzz/fuzz_targets"))? {
         let name = target?.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let arguments = ["+nightly", "fuzz", "run", name.as_str(), "--", "-max_total_time=60"];
-        step("cargo", &arguments, &[])?;
+        // What it finds goes beside the corpus of the repository, not into it.
+        let finds = own_target.join("corpus").join(&name);
+        std::fs::create_dir_all(&finds)?;
+        let (finds, corpus) = (finds.to_string_lossy().into_owned(), format!("fuzz/corpus/{name}"));
+        let limits = ["-max_total_time=60", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"];
+        let mut arguments = vec!["+nightly", "fuzz", "run", name.as_str(), &finds, &corpus, "--"];
+        arguments.extend(limits);
+        step("cargo", &arguments, &[("CARGO_TARGET_DIR", &own_target.to_string_lossy())])?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The command line of Switchboard, and nothing more: each command reads its arguments and calls the crate that does it.
 
+#[allow(rustdoc::broken_intra_doc_links, reason = "these comments are what --help prints")]
 mod args;
 mod commands;
 mod exit;

@@ -86,7 +86,7 @@ fn read(value: &Value) -> Option<Event> {
         via: Via::parse(via)?,
         address: None,
     };
-    let time = SystemTime::from(humantime::parse_rfc3339(value["time"].as_str()?).ok()?);
+    let time = humantime::parse_rfc3339(value["time"].as_str()?).ok()?;
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let body = Body::Message {
         seq: value["seq"].as_u64(),
