@@ -1,7 +1,7 @@
 //! The server: everything that has threads, sockets and files.
 //!
-//! [`serve`] puts it together. [`listener`] takes connections in and finds out what they speak; a [`shard`] owns them,
-//! decodes what they ask for and writes what they are told; the [`engine`] applies it all in one order; [`storage`]
+//! [`serve`] puts it together. `listener` takes connections in and finds out what they speak; a [`shard`] owns them,
+//! decodes what they ask for and writes what they are told; the [`engine`] applies it all in one order; `storage`
 //! makes it durable before anybody sees it.
 
 pub mod admission;
