@@ -5,7 +5,7 @@ mod support;
 use serde_json::json;
 use support::{Server, ack, event, message, until, welcome};
 use switchboard_client::event::{Ending, Event};
-use switchboard_client::{Client, Target};
+use switchboard_client::{Ask, Client, Outgoing, Target};
 
 #[tokio::test]
 async fn a_message_is_acknowledged_and_events_arrive() {
@@ -31,6 +31,26 @@ async fn a_message_is_acknowledged_and_events_arrive() {
     drop(peer);
     assert!(matches!(event(&mut events).await, Event::Ended(Ending::Left)));
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_message_of_a_run_before_keeps_its_identifier_and_requests_their_numbers() {
+    let server = Server::bind().await;
+    let (handle, mut events) = Client::connect(server.options("tcp"));
+    let (mut peer, _) = server.welcome(10).await;
+    until(&mut events, |event| matches!(event, Event::Connected(_)).then_some(())).await;
+    assert!(events.try_next().is_none());
+    let id = "01JD4Z8Q6T9GX2V5N7RWB3KMYC".to_owned();
+    let message =
+        Outgoing { id: id.clone(), target: Target::Room("lobby".to_owned()), text: "hi".to_owned(), action: false };
+    handle.ready().await.expect("a client").submit(message);
+    assert_eq!(peer.read().await["id"], json!(id));
+    handle.ready().await.expect("a client").request(77, Ask::Rooms);
+    let request = peer.read().await;
+    peer.send(&json!({"type": "rooms", "ref": request["ref"], "rooms": [], "more": false})).await;
+    until(&mut events, |event| matches!(event, Event::Answer { request: 77, .. }).then_some(())).await;
+    handle.wake();
+    assert_eq!(peer.read().await["type"], "ping");
 }
 
 #[tokio::test]

@@ -173,6 +173,25 @@ fn a_silent_server_is_asked_and_then_given_up() {
 }
 
 #[test]
+fn a_client_that_was_woken_asks_at_once() {
+    let mut state = welcomed(Wish::default());
+    let mut out = Vec::new();
+    state.probe(1_000, &mut out);
+    assert_eq!(sent(&out), [json!({"type": "ping"})]);
+    out.clear();
+    state.probe(1_001, &mut out);
+    assert!(out.is_empty(), "one question at a time");
+    state.tick(10_999, &mut out);
+    assert!(out.is_empty());
+    state.tick(11_000, &mut out);
+    assert!(matches!(out.last(), Some(Output::Reconnect(_))));
+    let mut offline = State::new(Wish::default());
+    out.clear();
+    offline.probe(0, &mut out);
+    assert!(out.is_empty());
+}
+
+#[test]
 fn the_verdicts_of_a_server_are_kept() {
     for (line, code) in [
         (json!({"type": "closing", "code": "taken_over", "message": "m", "reconnect": false}), Some("taken_over")),

@@ -268,7 +268,11 @@ impl App {
             TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => self.update(Input::Key(key.into())),
             TerminalEvent::Key(_) => {}
             TerminalEvent::Paste(text) => self.update(Input::Paste(text)),
-            TerminalEvent::Resize(width, height) => self.update(Input::Resize(width, height)),
+            TerminalEvent::Resize(width, height) => {
+                // Terminals do as they like with what is on them; sizes in between may never have been told.
+                self.screen.redraw();
+                self.update(Input::Resize(width, height));
+            }
             TerminalEvent::FocusGained => self.update(Input::Focus(true)),
             TerminalEvent::FocusLost => self.update(Input::Focus(false)),
             TerminalEvent::Mouse(mouse) => match mouse.kind {

@@ -259,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_say_what_is_so() {
+        let text = include_str!("../../../docs/terminal.md");
+        let example = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        parse(example).unwrap();
+        for action in Action::ALL {
+            assert!(text.contains(&format!("`{}`", action.name())), "{}", action.name());
+        }
+    }
+
+    #[test]
     fn keys_and_looks_are_taken() {
         let config = parse(
             "[keys]\nswitch = [\"ctrl+o\", \"ctrl+x b\"]\n[look]\ncolours = \"256\"\nmouse = true\nrooms = \"off\"",

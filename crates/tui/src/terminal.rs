@@ -60,17 +60,15 @@ impl Screen {
 
     /// Takes the terminal back after somebody else had it.
     pub fn take_again(&mut self) -> io::Result<()> {
+        let taken = TAKEN.swap(true, Ordering::SeqCst);
+        if taken {
+            // Stopped and continued by others: a shell has changed the terminal's mode behind our back.
+            disable_raw_mode()?;
+        } else {
+            queue!(self.backend, Print(PUSH_TITLE))?;
+        }
         enable_raw_mode()?;
-        TAKEN.store(true, Ordering::SeqCst);
-        let out = &mut self.backend;
-        execute!(
-            out,
-            Print(PUSH_TITLE),
-            EnterAlternateScreen,
-            EnableBracketedPaste,
-            EnableFocusChange,
-            Clear(ClearType::All)
-        )?;
+        execute!(self.backend, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Clear(ClearType::All))?;
         self.redraw();
         self.set_mouse(self.mouse)
     }

@@ -263,6 +263,38 @@ fn an_unknown_certificate_is_refused_until_it_is_trusted() {
 }
 
 #[test]
+fn a_join_code_is_given_in_the_client() {
+    let server = Server::start(ServerOptions::ephemeral().set("auth.join_code=sesame"));
+    let home = TempDir::new().expect("a directory");
+    let mut pty = client(&server, home.path(), &[]);
+    pty.shows("/pass CODE gives the join code");
+    pty.press("/pass sesame\r");
+    pty.shows("connected to tcp://");
+    pty.press("open\r");
+    pty.shows("ada │ open");
+    pty.hides("sending");
+}
+
+#[test]
+fn one_goes_from_server_to_server() {
+    let (here, there) = (Server::start(ServerOptions::ephemeral()), Server::start(ServerOptions::ephemeral()));
+    let home = TempDir::new().expect("a directory");
+    let directory = home.path().join("config/switchboard");
+    fs::create_dir_all(&directory).expect("a directory");
+    let profiles = format!("[profiles.there]\nurl = \"tcp://{}\"\nnick = \"grace\"\n", there.address());
+    fs::write(directory.join("client.toml"), profiles).expect("a file");
+    let mut pty = client(&here, home.path(), &[]);
+    pty.shows("connected to tcp://");
+    let (mut bob, _) = Json::hello("bob", here.address());
+    pty.shows("bob joined");
+    pty.press("/server nowhere\r");
+    pty.shows("there is no profile `nowhere`");
+    pty.press("/server there\r");
+    pty.shows(&format!("connected to tcp://{} as grace", there.address()));
+    assert_eq!(bob.event("left")["from"]["nick"], "ada");
+}
+
+#[test]
 fn the_configuration_names_servers_and_keys() {
     let server = Server::start(ServerOptions::ephemeral());
     let home = TempDir::new().expect("a directory");

@@ -66,7 +66,7 @@ impl Model {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::RoomsPane => self.settings.rooms = other(self.settings.rooms, crate::view::rooms_shown(self)),
             Action::MembersPane => {
-                self.settings.members = other(self.settings.members, crate::view::members_shown(self))
+                self.settings.members = other(self.settings.members, crate::view::members_shown(self));
             }
             Action::TopicBar => self.settings.topic = !self.settings.topic,
             Action::StatusBar => self.settings.status = !self.settings.status,

@@ -31,8 +31,8 @@ impl Model {
                 self.mentions.clear();
                 self.say_here("the server started its history over");
             }
-            Event::Message(message) => self.message(message, true),
-            Event::Topic(topic) => self.topic(topic),
+            Event::Message(message) => self.message(&message, true),
+            Event::Topic(topic) => self.topic(&topic),
             Event::Joined(joined) => self.came(&joined),
             Event::Left(left) => self.went(&left),
             Event::Renamed(renamed) => self.renamed(&renamed),
@@ -119,7 +119,7 @@ impl Model {
         id
     }
 
-    fn message(&mut self, message: Message, live: bool) {
+    fn message(&mut self, message: &Message, live: bool) {
         let from = clean::line(&message.from.nick).into_owned();
         let own = message.own || (!self.session.is_empty() && message.from.session == self.session);
         let (kind, name) = match &message.room {
@@ -194,10 +194,10 @@ impl Model {
         })
     }
 
-    fn topic(&mut self, topic: TopicSet) {
+    fn topic(&mut self, topic: &TopicSet) {
         let Some(room) = self.known(&topic.room) else { return };
         let text = clean::line(&topic.topic).into_owned();
-        let entry = self.topic_entry(&topic);
+        let entry = self.topic_entry(topic);
         let room = &mut self.rooms[room];
         if topic.seq >= room.timeline.last().seq {
             room.topic = text;
@@ -307,8 +307,8 @@ impl Model {
                 }
             }
             Answer::Rooms { rooms, .. } => self.rooms_listed(&rooms),
-            Answer::History { events, more, .. } => self.history(purpose, events, more),
-            Answer::Found { events, .. } => self.found(purpose, &events),
+            Answer::History { events, more, .. } => self.history(purpose.as_ref(), &events, more),
+            Answer::Found { events, .. } => self.found(purpose.as_ref(), &events),
         }
     }
 
@@ -323,8 +323,8 @@ impl Model {
         self.overlay = Some(Overlay::List(list));
     }
 
-    fn history(&mut self, purpose: Option<Purpose>, events: Vec<Past>, more: bool) {
-        let (id, before) = match &purpose {
+    fn history(&mut self, purpose: Option<&Purpose>, events: &[Past], more: bool) {
+        let (id, before) = match purpose {
             Some(Purpose::History { room, before }) => (*room, *before),
             Some(Purpose::Around { room, .. }) => (*room, None),
             _ => return,
@@ -332,11 +332,11 @@ impl Model {
         let first = events.first().map(number).or(before);
         let reaches = events.last().map(number).is_some_and(|last| before.is_none_or(|before| last + 1 >= before));
         let empty = events.is_empty();
-        for event in events.into_iter().rev() {
+        for event in events.iter().rev() {
             match event {
                 Past::Message(message) => self.message(message, false),
                 Past::Topic(topic) => {
-                    let entry = self.topic_entry(&topic);
+                    let entry = self.topic_entry(topic);
                     if let Some(room) = self.find_mut(id) {
                         room.insert(entry);
                     }
@@ -346,10 +346,10 @@ impl Model {
         let Some(room) = self.find_mut(id) else { return };
         match purpose {
             Some(Purpose::Around { seq, from, .. }) => {
-                if from == 0 && !empty {
+                if *from == 0 && !empty {
                     first.into_iter().for_each(|first| room.timeline.close(first));
                 }
-                self.arrive(id, seq);
+                self.arrive(id, *seq);
             }
             _ => {
                 room.asked = false;
@@ -362,8 +362,8 @@ impl Model {
         }
     }
 
-    fn found(&mut self, purpose: Option<Purpose>, events: &[Past]) {
-        let Some(Purpose::Search { room }) = purpose else { return };
+    fn found(&mut self, purpose: Option<&Purpose>, events: &[Past]) {
+        let Some(&Purpose::Search { room }) = purpose else { return };
         let zone = self.settings.zone.clone();
         let Some(Overlay::List(list)) = &mut self.overlay else { return };
         if list.what != What::Search {

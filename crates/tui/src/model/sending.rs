@@ -199,6 +199,10 @@ impl Model {
                 }
             } else {
                 self.submit(id, message.id, text, message.action);
+                // Its age counts from when it could last have been stored, not from today's first attempt.
+                if let Some(pending) = self.find_mut(id).and_then(|room| room.pending.last_mut()) {
+                    pending.since = message.said;
+                }
             }
         }
         if self.link == Link::Connecting && self.rooms.len() > 1 {

@@ -1,6 +1,6 @@
 //! The messages: each item as lines of the screen, and those that are on it now.
 
-use super::text::{Row, Span, inline, pad, wrap};
+use super::text::{Row, Span, cut, inline, pad, wrap};
 use super::{Layout, layout};
 use crate::clock;
 use crate::model::room::{Item, Room};
@@ -131,7 +131,9 @@ fn lines(model: &Model, room: &Room, index: usize, item: Item<'_>, width: u16) -
         let same = before.map(|time| clock::minute(time, &model.settings.zone)) == minute;
         let shown = minute.filter(|_| !same).map(clock::hour_and_minute).unwrap_or_default();
         let bar = Span::new(if loud { " ┃ " } else { " │ " }, bar);
-        let mut nick_span = Span::new(pad(&nick, nick_width, true), nick_style);
+        let nick = cut(&nick, nick_width);
+        let mut nick_span = Span::new(nick, nick_style);
+        let space = Span::plain(" ".repeat(nick_width.saturating_sub(nick_span.width())));
         if let Item::Entry(entry) = item
             && let Body::Message(said) = &entry.body
             && !said.own
@@ -139,7 +141,7 @@ fn lines(model: &Model, room: &Room, index: usize, item: Item<'_>, width: u16) -
             nick_span = nick_span.to(Target::Member(said.nick.to_string()));
         }
         (
-            vec![Span::new(pad(&shown, time_width, false), palette.dim()), nick_span, bar.clone()],
+            vec![Span::new(pad(&shown, time_width, false), palette.dim()), space, nick_span, bar.clone()],
             vec![Span::plain(" ".repeat(time_width + nick_width)), bar],
         )
     } else {
@@ -162,7 +164,9 @@ fn lines(model: &Model, room: &Room, index: usize, item: Item<'_>, width: u16) -
 fn parts(model: &Model, room: &Room, index: usize, item: Item<'_>) -> (String, Style, Vec<Vec<Span>>) {
     let palette = model.settings.palette;
     let dim = palette.dim();
-    let lines = |text: &str, style: Style| text.split('\n').map(|line| inline(line, style)).collect::<Vec<_>>();
+    let lines = |text: &str, style: Style| {
+        text.split('\n').map(|line| inline(line, style, palette.accent())).collect::<Vec<_>>()
+    };
     let server = |spans: Vec<Vec<Span>>| ("--".to_owned(), dim, spans);
     match item {
         Item::Entry(entry) => match &entry.body {

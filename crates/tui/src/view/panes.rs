@@ -26,7 +26,7 @@ pub(super) fn topic(model: &Model, area: Rect, buffer: &mut Buffer, drawn: &mut 
     let name = Span::new(room.name.clone(), palette.accent().add_modifier(Modifier::BOLD));
     let room_left = usize::from(area.width).saturating_sub(name.width() + 2);
     let mut row = vec![name, Span::plain("  ")];
-    row.extend(super::text::inline(&cut(&about, room_left), palette.dim()));
+    row.extend(super::text::inline(&cut(&about, room_left), palette.dim(), palette.dim()));
     line(&row, area, buffer, drawn);
 }
 

@@ -42,9 +42,10 @@ impl Span {
 /// A line of the screen.
 pub type Row = Vec<Span>;
 
-/// A text as spans: links, `code`, *strong* and _emphasized_ words stand out, and their marks stay.
+/// A text as spans: links, `code`, *strong* and _emphasized_ words stand out, and their marks stay. `code` is how
+/// code looks.
 #[must_use]
-pub fn inline(text: &str, style: Style) -> Vec<Span> {
+pub fn inline(text: &str, style: Style, code: Style) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
@@ -55,8 +56,7 @@ pub fn inline(text: &str, style: Style) -> Vec<Span> {
                 let span = Span::new(link, style.add_modifier(Modifier::UNDERLINED));
                 (link.len(), span.to(Target::Link(link.to_owned())))
             }),
-            '`' => marked(rest, '`')
-                .map(|length| (length, Span::new(&rest[..length], style.add_modifier(Modifier::REVERSED)))),
+            '`' => marked(rest, '`').map(|length| (length, Span::new(&rest[..length], style.patch(code)))),
             '*' if begins => {
                 marked(rest, '*').map(|length| (length, Span::new(&rest[..length], style.add_modifier(Modifier::BOLD))))
             }
@@ -267,7 +267,7 @@ mod tests {
         for (text, spans) in
             [("a *b c* d", 3), ("2 * 3 * 4", 1), ("snake_case_name", 1), ("`let x`", 1), ("a_b_ `c` _d_", 4)]
         {
-            let found = inline(text, Style::new());
+            let found = inline(text, Style::new(), Style::new().add_modifier(Modifier::DIM));
             assert_eq!(found.len(), spans, "{text:?}: {found:?}");
             assert_eq!(found.iter().map(|span| span.text.as_str()).collect::<String>(), text, "nothing is hidden");
         }
