@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask test` runs all tests, `cargo xtask long` what is too long for it.
 
+mod clients;
 mod long;
 mod test;
 mod tidy;
@@ -12,6 +13,7 @@ const HELP: &str = "\
 cargo xtask test   everything that has to pass: format, lints, documentation, tests, a minute of fuzzing
 cargo xtask long   what is too long for that: kills, seeds, soak, coverage-guided fuzzing, Autobahn, licences
 cargo xtask tidy   only the checks of the sources and of the documentation's file names
+cargo xtask socketio-clients  only the Socket.IO clients that the tests run, from npm and PyPI
 cargo xtask tools  only the programs that the tests need: installs them as root, else says what is missing";
 
 fn main() -> ExitCode {
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => test::run(),
         ["long", parts @ ..] => long::run(parts),
+        ["socketio-clients"] => clients::install(),
         ["tidy"] => tidy::run(),
         ["tools"] => tools::require(tools::TEST),
         _ => {

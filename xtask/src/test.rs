@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that has to pass before a change lands.
 
-use crate::{step, tidy, tools};
+use crate::{clients, step, tidy, tools};
 use anyhow::Result;
 
 /// Seconds of mutation for each run; the seed is fixed, so that a failure is the same everywhere.
@@ -12,6 +12,7 @@ pub(crate) fn run() -> Result<()> {
     step("cargo", &["fmt", "--all", "--check"], &[])?;
     step("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     step("cargo", &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    clients::install()?;
     // The end-to-end tests run the real program.
     step("cargo", &["build", "--workspace", "--bins"], &[])?;
     step("cargo", &["test", "--workspace", "--no-fail-fast"], &[])?;

@@ -21,6 +21,8 @@ pub(crate) const TEST: &[Tool] = &[
     tool(&["ncat"], "ncat"),
     tool(&["nc.openbsd"], "netcat-openbsd"),
     tool(&["openssl"], "openssl"),
+    tool(&["node"], "nodejs"),
+    tool(&["npm"], "npm"),
     tool(&["python3"], "python3"),
     tool(&["strace"], "strace"),
     tool(&["chromium", "google-chrome"], "chromium"),

@@ -62,6 +62,17 @@ assert.equal(silent.recovered, true);
 await hears(silent, "three");
 assert.deepEqual(silent.texts, ["while away", "heard", "one", "two", "three"]);
 
+step = "events that are passed on and not stored";
+const moves = [];
+silent.on("move", (place) => moves.push(place));
+cut(silent);
+await once(silent, "disconnect");
+for (const place of [1, 2]) assert.equal((await speaker.emitWithAck("move", place)).ok, true);
+await once(silent, "connect");
+assert.equal(silent.recovered, true);
+while (moves.length < 2) await once(silent, "move");
+assert.deepEqual(moves, [1, 2]);
+
 step = "what it said itself";
 await silent.emitWithAck("message", "by myself");
 cut(silent);

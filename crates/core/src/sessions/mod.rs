@@ -12,6 +12,7 @@ mod ending;
 mod here;
 mod presence;
 mod rates;
+mod recent;
 mod resume;
 mod settle;
 mod telling;
@@ -33,6 +34,7 @@ use chance::Chance;
 use connection::{Connection, Session, Stage};
 use door::Door;
 use here::RoomsHere;
+use recent::Recent;
 use settle::Pending;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -86,6 +88,7 @@ pub struct Sessions {
     sessions: HashMap<SessionId, Session>,
     users: Users,
     here: RoomsHere,
+    recent: Recent,
     /// Sessions without a connection, by the time at which they end.
     expiring: BTreeSet<(Time, SessionId)>,
     /// Requests whose entries are not settled yet: at most those of the batch under way.
@@ -120,6 +123,7 @@ impl Sessions {
             sessions: HashMap::new(),
             users: Users::default(),
             here: RoomsHere::default(),
+            recent: Recent::default(),
             expiring: BTreeSet::new(),
             pending: HashMap::new(),
             last_ticket: 0,

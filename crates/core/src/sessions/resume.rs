@@ -2,11 +2,12 @@
 
 use super::Sessions;
 use super::connection::{Link, Missed, Stage};
+use super::recent;
 use super::turn::{Ask, Turn};
 use crate::close::CloseReason;
 use crate::event::{Body, Event};
 use crate::ids::{ConnectionId, Pos, RoomId, Seq, SessionId};
-use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX};
+use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX, RETURN_RELAY_BYTES_MAX};
 use crate::names::RoomName;
 use crate::output::Output;
 use std::collections::BTreeMap;
@@ -67,6 +68,9 @@ impl Sessions {
         seen: &Seen,
         since: Option<Pos>,
     ) {
+        if let Some(since) = since {
+            self.replay_relays(turn, connection, rooms, since);
+        }
         let mut replays = Vec::new();
         for room in rooms {
             let name = Arc::clone(&self.here[*room].name);
@@ -82,6 +86,29 @@ impl Sessions {
         }
         // After every gap: what is told behind a replay waits for it, and a gap must not come after what follows it.
         turn.out.append(&mut replays);
+    }
+
+    /// Gives a session that came back the events that were passed on while it was away.
+    fn replay_relays(&self, turn: &mut Turn<'_>, to: ConnectionId, rooms: &[RoomId], since: Pos) {
+        let Some(session) = self.session_of(to) else { return };
+        let (user, hears_itself) = (self.sessions[&session].user, self.sessions[&session].peer.hears_itself);
+        let names: Vec<_> = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
+        let mut events: Vec<&Arc<Event>> = self.recent.missed(since, session, &names).collect();
+        let mut bytes = 0;
+        // The latest as far as there is room for them.
+        let fitting = events.iter().rev().take_while(|event| {
+            bytes += recent::weight(event);
+            bytes <= RETURN_RELAY_BYTES_MAX
+        });
+        let fitting = fitting.count();
+        for event in events.drain(events.len() - fitting..) {
+            let from = event.body.sender();
+            if from.is_some_and(|from| from.session == session && !hears_itself) {
+                continue;
+            }
+            let own = from.is_some_and(|from| from.user == user);
+            turn.push(Output::Deliver { to, event: Arc::clone(event), own });
+        }
     }
 
     /// Keeps a private message for a session that is cut off.

@@ -11,6 +11,7 @@ mod lines;
 mod names;
 mod sessions;
 mod shard;
+mod socketio;
 mod text;
 mod utf8;
 mod websocket;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", words: config::WORDS, run: config::run },
     Target { name: "datagrams", words: conversations::WORDS, run: conversations::datagrams },
     Target { name: "doorstep", words: doorstep::WORDS, run: doorstep::run },
+    Target { name: "engineio", words: socketio::WORDS, run: socketio::payload },
     Target { name: "first", words: first::WORDS, run: first::run },
     Target { name: "handshake", words: handshake::WORDS, run: handshake::run },
     Target { name: "json", words: json::WORDS, run: json::run },
@@ -39,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "names", words: names::WORDS, run: names::run },
     Target { name: "sessions", words: sessions::WORDS, run: sessions::run },
     Target { name: "shard", words: shard::WORDS, run: shard::run },
+    Target { name: "socketio", words: socketio::WORDS, run: socketio::packet },
     Target { name: "stream_json", words: conversations::WORDS, run: conversations::stream_json },
     Target { name: "stream_text", words: conversations::WORDS, run: conversations::stream_text },
     Target { name: "text", words: text::WORDS, run: text::run },

@@ -35,6 +35,8 @@ pub struct Sockets {
     namespaces: &'static Namespaces,
     client: Client,
     sockets: Vec<Socket>,
+    /// Sessions whose conversations were not made yet: a socket may be gone already when its own is.
+    opening: Vec<Opening>,
     next_branch: u32,
     assembly: Option<Box<Assembly>>,
     joined_any: bool,
@@ -46,7 +48,14 @@ struct Socket {
     /// Its session's number; none if it has none in the core.
     branch: Option<u32>,
     standing: Standing,
-    /// What it came with, until its conversation is made.
+}
+
+/// A session that begins.
+struct Opening {
+    branch: u32,
+    namespace: &'static Namespace,
+    standing: Standing,
+    /// What it came with, if it says that it was here before.
     pid: Option<Box<str>>,
 }
 
@@ -62,7 +71,15 @@ impl Sockets {
     /// A client that has joined nothing.
     #[must_use]
     pub const fn new(namespaces: &'static Namespaces, client: Client) -> Self {
-        Self { namespaces, client, sockets: Vec::new(), next_branch: 0, assembly: None, joined_any: false }
+        Self {
+            namespaces,
+            client,
+            sockets: Vec::new(),
+            opening: Vec::new(),
+            next_branch: 0,
+            assembly: None,
+            joined_any: false,
+        }
     }
 
     fn place(&self, path: &str) -> Option<usize> {
@@ -113,7 +130,7 @@ impl Sockets {
                 self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
                 let standing = Standing::default();
                 standing.set(Stands::In);
-                self.sockets.push(Socket { namespace, branch: None, standing, pid: None });
+                self.sockets.push(Socket { namespace, branch: None, standing });
                 let sid = self.lone_id(namespace);
                 down.send(&[], |out| {
                     begin(out, '0', &namespace.path, None, 0);
@@ -169,7 +186,8 @@ impl Sockets {
                 self.next_branch += 1;
                 let pid = hello.token.as_deref().map(Box::from);
                 let standing = Standing::default();
-                self.sockets.push(Socket { namespace, branch: Some(branch), standing, pid });
+                self.opening.push(Opening { branch, namespace, standing: standing.clone(), pid });
+                self.sockets.push(Socket { namespace, branch: Some(branch), standing });
                 down.act(Act::Branch(branch, Branch::Open));
                 branch
             }
@@ -257,13 +275,14 @@ impl Upper for Sockets {
 
     fn branch(&mut self, branch: u32, framing: Framing) -> Option<Box<dyn Conversation>> {
         let offsets = self.offsets();
-        let socket = self.sockets.iter_mut().find(|socket| socket.branch == Some(branch))?;
+        let place = self.opening.iter().position(|opening| opening.branch == branch)?;
+        let Opening { namespace, standing, pid, .. } = self.opening.swap_remove(place);
         Some(Box::new(Member {
-            tongue: Tongue { namespace: socket.namespace, offsets },
+            tongue: Tongue { namespace, offsets },
             framing,
             namespaces: self.namespaces,
-            standing: socket.standing.clone(),
-            pid: socket.pid.take(),
+            standing,
+            pid,
             session: None,
         }))
     }

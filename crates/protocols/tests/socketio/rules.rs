@@ -296,3 +296,12 @@ proptest! {
         prop_assert_eq!(whole.end, cut.end);
     }
 }
+
+#[test]
+fn a_socket_that_comes_speaks_and_goes_at_once_is_heard() {
+    let mut world = World::polling();
+    world.say("40/chat,\u{1e}42/chat,[\"message\",\"hi\"]\u{1e}41/chat,");
+    assert_eq!(world.branches.len(), 1);
+    let asked: Vec<_> = world.requests.iter().map(|(branch, request)| (*branch, &request.command)).collect();
+    assert!(matches!(asked[..], [(0, Command::Hello(_)), (0, Command::Message { .. }), (0, Command::Quit)]));
+}

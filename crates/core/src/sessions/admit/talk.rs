@@ -1,6 +1,7 @@
 //! Saying something: messages, private ones, topics, typing, and events of clients' own.
 
 use super::super::Sessions;
+use super::super::recent::Receivers;
 use super::super::turn::{Ask, Turn};
 use super::{take_command, too_many_commands};
 use crate::command::Target;
@@ -130,6 +131,9 @@ impl Sessions {
             let receiver = receiver.and_then(|session| Some((session.connection()?, session.user)));
             let (to, receiver) = receiver.ok_or_else(|| Code::NoSuchUser.refuse(None, "this session is not here"))?;
             let event = self.event(turn.now, None, body);
+            if let Some(receiver) = self.session_of(to) {
+                self.recent.keep(&event, Receivers::One(receiver));
+            }
             turn.push(Output::Deliver { to, event, own: receiver == user });
         } else if room.is_some() || peer.realm != Realm(0) {
             let room = match room {
@@ -138,12 +142,15 @@ impl Sessions {
                 None => self.sessions[&ask.session].rooms.first().copied().ok_or_else(not_a_member)?,
             };
             let name = Arc::clone(&self.here[room].name);
-            let event = self.event(turn.now, Some(name), body);
+            let event = self.event(turn.now, Some(Arc::clone(&name)), body);
+            self.recent.keep(&event, Receivers::Rooms(vec![name]));
             self.publish_from(user, asker, room, &event, turn.out);
         } else {
             let rooms = self.sessions[&ask.session].rooms.clone();
             self.room_of(&ask, None)?;
             let event = self.event(turn.now, None, body);
+            let names = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
+            self.recent.keep(&event, Receivers::Rooms(names));
             if let [room] = rooms.as_slice() {
                 self.publish_from(user, Some(ask.connection), *room, &event, turn.out);
             } else {

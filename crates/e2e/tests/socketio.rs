@@ -1,0 +1,171 @@
+//! Socket.IO: the official clients, unmodified, and what they share the room with.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use switchboard_e2e::{Program, Response, Server, ServerOptions, http_raw, require_tool};
+use tempfile::TempDir;
+
+/// Where the clients' programs are.
+const JS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/js");
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
+
+fn server() -> Server {
+    Server::start(ServerOptions::ephemeral().set("socketio.namespaces=[\"/game\"]").set("limits.messages_per_second=0"))
+}
+
+fn url(server: &Server) -> String {
+    format!("http://localhost:{}", server.port())
+}
+
+/// A program of Node's, with the official client that `cargo xtask test` installed.
+fn node(script: &str) -> Command {
+    let installed = Path::new(JS).join("node_modules/socket.io-client");
+    assert!(installed.is_dir(), "{} is not there: run `npm ci` in {JS} first", installed.display());
+    let mut command = Command::new(require_tool("node", "Debian package nodejs"));
+    command.arg(format!("{JS}/{script}"));
+    command
+}
+
+/// A program of Python's, with the packages that `cargo xtask test` installed.
+fn python(script: &str) -> Command {
+    let python = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/socketio-venv/bin/python"));
+    assert!(python.is_file(), "{} is not there: run `cargo xtask socketio-clients` first", python.display());
+    let mut command = Command::new(python);
+    command.arg(format!("{PYTHON}/{script}"));
+    command
+}
+
+fn run(name: &str, command: &mut Command) {
+    Program::start(name, command).finish();
+}
+
+#[test]
+fn the_official_client_by_polling_only() {
+    let server = server();
+    run("polling", node("client.mjs").args(["polling", &url(&server)]));
+}
+
+#[test]
+fn the_official_client_by_websocket_only() {
+    let server = server();
+    run("websocket", node("client.mjs").args(["websocket", &url(&server)]));
+}
+
+#[test]
+fn the_official_client_as_it_is_with_the_upgrade() {
+    let server = server();
+    run("upgrade", node("client.mjs").args(["upgrade", &url(&server)]));
+}
+
+#[test]
+fn the_official_client_with_base64_only() {
+    let server = server();
+    run("base64", node("client.mjs").args(["base64", &url(&server)]));
+}
+
+#[test]
+fn python_with_threads_and_with_asyncio_on_every_transport() {
+    let server = server();
+    for manner in ["sync", "async"] {
+        for transport in ["polling", "websocket", "upgrade"] {
+            run(&format!("{manner} {transport}"), python("client.py").args([manner, transport, &url(&server)]));
+        }
+    }
+}
+
+#[test]
+fn a_client_that_comes_back_is_recovered_and_given_what_it_missed() {
+    let data = TempDir::new().expect("a directory");
+    let options = || ServerOptions::stored(data.path());
+    let mut server = Server::start(options().listen("0"));
+    let port = server.port();
+    let mut client = Program::start("recovery", node("recovery.mjs").arg(url(&server)));
+    client.out.expect("restart");
+    let _ = server.stop();
+    server = Server::start(options().listen(&port.to_string()));
+    client.say("restarted");
+    client.out.expect("done");
+    client.finish();
+    let _ = server.stop();
+}
+
+#[test]
+fn the_get_started_page_works_in_the_same_room_as_everybody() {
+    let folder = TempDir::new().expect("a directory");
+    std::fs::write(folder.path().join("index.html"), "<h1>mine").expect("a file");
+    let folder = folder.path().to_str().expect("a plain path");
+    let options = ServerOptions::ephemeral().arg("--static").arg(folder).arg("--message-event").arg("chat message");
+    let server =
+        Server::start(options.set(&format!("http.socketio_client=\"{JS}/node_modules/socket.io-client/dist\"")));
+    let page = request(&server, "GET /", "");
+    assert!(page.body.contains("<h1>mine"), "{}", page.body);
+    let script = request(&server, "GET /socket.io/socket.io.js", "");
+    assert!(script.status == 200 && script.body.contains("Socket.IO v4"), "{}", script.head);
+    run("getting started", node("started.mjs").arg(url(&server)));
+}
+
+#[test]
+fn a_crowd_that_polls_and_a_crowd_of_websockets_hear_the_same_in_the_same_order() {
+    let server = Server::start(
+        ServerOptions::ephemeral()
+            .set("limits.messages_per_second=0")
+            .set("limits.session_ttl=\"30s\"")
+            .set("limits.handshakes=0")
+            .listen("http://127.0.0.1:0"),
+    );
+    run("crowd", node("crowd.mjs").args([&format!("http://{}", server.address()), "200", "200"]));
+}
+
+fn request(server: &Server, line: &str, headers: &str) -> Response {
+    let host = format!("localhost:{}", server.port());
+    let text = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    http_raw(server.address(), text.as_bytes())
+}
+
+#[test]
+fn each_row_of_the_table_of_errors_is_answered_before_any_upgrade() {
+    let server = server();
+    let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (line, headers, status, body) in [
+        ("GET /socket.io/", "", 400, r#"{"code":0,"message":"Transport unknown"}"#),
+        ("GET /socket.io/?EIO=4&transport=abc", "", 400, r#"{"code":0,"message":"Transport unknown"}"#),
+        ("GET /socket.io/?EIO=4&transport=__proto__", "", 400, r#"{"code":0,"message":"Transport unknown"}"#),
+        ("GET /socket.io/?EIO=4&transport=polling&sid=abc", "", 400, r#"{"code":1,"message":"Session ID unknown"}"#),
+        ("POST /socket.io/?EIO=4&transport=polling", "", 400, r#"{"code":2,"message":"Bad handshake method"}"#),
+        ("PUT /socket.io/?EIO=4&transport=polling", "", 400, r#"{"code":2,"message":"Bad handshake method"}"#),
+        ("GET /socket.io/?EIO=4&transport=websocket", "", 400, r#"{"code":3,"message":"Bad request"}"#),
+        ("GET /socket.io/?EIO=3&transport=polling", "", 400, r#"{"code":5,"message":"Unsupported protocol version"}"#),
+        ("GET /socket.io/?EIO=abc&transport=websocket", upgrade, 400, r#""code":5"#),
+        ("GET /socket.io/?EIO=4&transport=abc", upgrade, 400, r#""code":0"#),
+        ("GET /socket.io/?EIO=4&transport=websocket&sid=abc", upgrade, 400, r#""code":1"#),
+        ("GET /socket.io/?EIO=4&transport=polling", upgrade, 400, r#""code":3"#),
+    ] {
+        let answer = request(&server, line, headers);
+        assert_eq!(answer.status, status, "{line}: {}", answer.body);
+        assert!(answer.body.contains(body), "{line}: {}", answer.body);
+    }
+}
+
+#[test]
+fn a_front_end_on_another_port_may_connect_and_a_foreign_one_is_told_why_not() {
+    let server = server();
+    let open = "GET /socket.io/?EIO=4&transport=polling";
+    let near = request(&server, open, "Origin: http://localhost:5173\r\n");
+    assert_eq!(near.status, 200);
+    assert_eq!(near.header("access-control-allow-origin"), Some("http://localhost:5173"));
+    assert_eq!(near.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(near.header("cache-control"), Some("no-store"));
+    let wrong = request(&server, "GET /socket.io/?EIO=4&transport=abc", "Origin: http://localhost:5173\r\n");
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.header("access-control-allow-origin"), Some("http://localhost:5173"), "on errors, too");
+    let asks = "Origin: http://localhost:5173\r\nAccess-Control-Request-Headers: x-mine\r\n";
+    let preflight = request(&server, "OPTIONS /socket.io/?EIO=4&transport=polling", asks);
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("x-mine"));
+    let foreign = request(&server, open, "Origin: https://evil.example\r\n");
+    assert_eq!(foreign.status, 403);
+    assert!(foreign.body.contains("evil.example") && foreign.body.contains("http.origins"), "{}", foreign.body);
+    let bound = request(&server, open, "Origin: null\r\n");
+    assert_eq!(bound.status, 403);
+}
