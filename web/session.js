@@ -164,7 +164,11 @@ export class Session {
 
   /** @param {string} key @param {string} text */
   async setTopic(key, text) {
-    await this.#connection.request({ type: 'topic', room: key.slice(1), text });
+    const room = key.slice(1);
+    const { seq, time } = await this.#connection.request({ type: 'topic', room, text });
+    // The server tells the others, and answers us.
+    const from = { nick: this.state.me.nick, session: this.state.me.session, via: 'websocket' };
+    this.dispatch({ do: 'event', event: { type: 'topic', room, seq, time, from, text }, now: Date.now() });
   }
 
   /** @returns {Promise<Incoming>} */

@@ -97,7 +97,7 @@ export function watch(page) {
 export async function call(page, nick) {
   await page.getByLabel('What should people call you?').fill(nick);
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.locator('#me', { hasText: nick }).waitFor();
+  await page.locator('#nick').waitFor({ state: 'detached' });
 }
 
 /**

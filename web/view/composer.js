@@ -182,7 +182,8 @@ export class Composer {
       const whole = rest.endsWith(':') && this.#emoji.find(([name]) => name === rest.slice(0, -1));
       if (whole) {
         this.#input.setRangeText(whole[1], this.#wordStart, at, 'end');
-        this.#fit();
+        this.#propose([]);
+        return this.#changed();
       } else {
         const names = matching(this.#emoji.map(([name]) => name), rest);
         const table = new Map(this.#emoji);

@@ -10,7 +10,7 @@ import { panel } from './panel.js';
 export function open(app, words = '') {
   const current = app.session.room(app.current);
   const here = current && !current.isPerson ? current.name : '';
-  const input = h('input', { type: 'search', 'aria-label': 'Search', placeholder: here === '' ? 'Search all rooms' : `Search #${here}`, enterkeyhint: 'search', dir: 'auto', autocomplete: 'off' });
+  const input = h('input', { type: 'text', role: 'searchbox', 'aria-label': 'Search', placeholder: here === '' ? 'Search all rooms' : `Search #${here}`, enterkeyhint: 'search', dir: 'auto', autocomplete: 'off' });
   const all = h('input', { type: 'checkbox', id: 'everywhere', ...(here === '' ? { checked: true } : {}) });
   const status = h('p', { class: 'lead', role: 'status' });
   const results = h('ul', { class: 'results', 'aria-label': 'Results' });

@@ -235,7 +235,8 @@ export class Timeline {
 
   /** One article is in the order of the Tab key: the one that was used last, else the newest. */
   #rove() {
-    if (this.#active?.isConnected) return;
+    const isUsed = this.#active?.contains(document.activeElement) || this.#actions.contains(document.activeElement);
+    if (this.#active?.isConnected && (isUsed || !this.#isStuck)) return;
     const articles = this.#log.querySelectorAll('article');
     const last = articles[articles.length - 1];
     if (last instanceof HTMLElement) this.#activate(last);

@@ -113,7 +113,7 @@ test('two tabs and a copied tab are one user, and each shows everything once', a
   await say(copy, 'from the copy');
   for (const page of [one, other]) await page.getByRole('article', { name: /ada: from the copy/ }).waitFor();
   await say(one, 'the first tab goes on');
-  await copy.getByRole('article', { name: /the first tab goes on/ }).waitFor();
+  for (const page of [other, copy]) await page.getByRole('article', { name: /the first tab goes on/ }).waitFor();
   for (const page of [one, other, copy]) assert.equal(await page.locator('article').count(), 3);
   assert.equal(await one.locator('#side .row').count(), 1);
   assert.deepEqual(faults, []);
