@@ -17,8 +17,8 @@ const KINDS: [(&str, &str); 5] = [
     ("webmanifest", "application/manifest+json"),
 ];
 
-/// What is in the folder and not part of the page.
-const NOT_PAGE: [&str; 2] = ["tests", "node_modules"];
+/// What is in the folder and not part of the page; `types.js` is for the type checker alone.
+const NOT_PAGE: [&str; 3] = ["tests", "node_modules", "types.js"];
 
 /// Stands in the files for the folder that their own bytes name.
 const PLACEHOLDER: &str = "{assets}";

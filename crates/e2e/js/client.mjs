@@ -5,15 +5,19 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { io } from "socket.io-client";
+import msgpack from "socket.io-msgpack-parser";
 
 const [manner, url] = process.argv.slice(2);
 const MANNERS = {
   polling: { transports: ["polling"] },
   websocket: { transports: ["websocket"] },
   upgrade: {},
+  msgpack: { parser: msgpack },
   base64: { transports: ["websocket"], forceBase64: true },
 };
-const options = { forceNew: true, reconnection: false, ...MANNERS[manner] };
+// The server made its certificate itself.
+const trust = url.startsWith("https:") ? { rejectUnauthorized: false } : {};
+const options = { forceNew: true, reconnection: false, ...trust, ...MANNERS[manner] };
 const port = new URL(url).port;
 
 setTimeout(() => {
@@ -68,7 +72,7 @@ assert.notEqual(ada.id, ada.io.engine.id, "the session's secret is not the publi
 const [welcome] = await ada.next("welcome");
 assert.equal(welcome.nick, `ada-${manner}`);
 
-if (manner === "upgrade") {
+if (["upgrade", "msgpack"].includes(manner)) {
   step = "upgrade";
   while (ada.io.engine.transport.name !== "websocket") await once(ada.io.engine, "upgrade");
 }

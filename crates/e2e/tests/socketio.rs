@@ -65,6 +65,22 @@ fn the_official_client_with_base64_only() {
 }
 
 #[test]
+fn the_official_client_with_the_msgpack_parser() {
+    let server = server();
+    run("msgpack", node("client.mjs").args(["msgpack", &url(&server)]));
+}
+
+#[test]
+fn the_official_client_over_tls() {
+    let data = TempDir::new().expect("a directory");
+    let options = ServerOptions::stored(data.path()).arg("--tls-self-signed").set("socketio.namespaces=[\"/game\"]");
+    let server = Server::start(options.set("limits.messages_per_second=0"));
+    for manner in ["websocket", "upgrade", "polling"] {
+        run(manner, node("client.mjs").args([manner, &format!("https://localhost:{}", server.port())]));
+    }
+}
+
+#[test]
 fn python_with_threads_and_with_asyncio_on_every_transport() {
     let server = server();
     for manner in ["sync", "async"] {
@@ -114,7 +130,7 @@ fn a_crowd_that_polls_and_a_crowd_of_websockets_hear_the_same_in_the_same_order(
             .set("limits.handshakes=0")
             .listen("http://127.0.0.1:0"),
     );
-    run("crowd", node("crowd.mjs").args([&format!("http://{}", server.address()), "200", "200"]));
+    run("crowd", node("crowd.mjs").args([&format!("http://{}", server.address()), "120", "100"]));
 }
 
 fn request(server: &Server, line: &str, headers: &str) -> Response {

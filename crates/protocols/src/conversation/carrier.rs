@@ -6,7 +6,7 @@ use crate::engineio::packet::{CLOSE, NOOP, PING};
 use crate::engineio::{Heartbeat, Packet, Settings, payload};
 use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::framing::websocket::{CloseCode, Decoder, Message, Role, frame};
-use crate::socketio::encode::{binary, packets};
+use crate::socketio::encode::{binary, message, packets};
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Reply};
 
@@ -41,13 +41,19 @@ pub trait Upper: Send {
 #[derive(Debug)]
 pub struct Down<'a> {
     framing: Framing,
+    packed: bool,
     acts: &'a mut Vec<Act>,
 }
 
 impl Down<'_> {
     /// Sends a message, with the messages of bytes that belong to it. `write` appends it with Engine.IO's `4`.
     pub fn send(&mut self, attachments: &[Arc<[u8]>], write: impl FnOnce(&mut Vec<u8>)) {
-        self.acts.push(Act::Send(packets(self.framing, attachments, write)));
+        self.acts.push(Act::Send(message(self.framing, self.packed, attachments, write)));
+    }
+
+    /// From here on messages are packets of the msgpack parser.
+    pub(super) const fn pack(&mut self) {
+        self.packed = true;
     }
 
     /// Sends a message of bytes.
@@ -119,7 +125,7 @@ impl Carrier {
     }
 
     fn packet(&mut self, now: Tick, packet: &Packet<'_>, acts: &mut Vec<Act>) -> Result<(), CloseReason> {
-        let mut down = Down { framing: self.framing, acts };
+        let mut down = Down { framing: self.framing, packed: false, acts };
         match packet {
             Packet::Message(text) => self.upper.text(now, text, &mut down),
             Packet::Binary(bytes) => self.upper.binary(now, bytes, &mut down),

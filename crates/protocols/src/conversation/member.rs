@@ -4,7 +4,7 @@ use super::{Act, Conversation, Tick};
 use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::json::replies::{acknowledgement, untyped};
 use crate::json::write::{Object, string};
-use crate::socketio::encode::{Offset, begin, packets, together};
+use crate::socketio::encode::{Offset, begin, message, together};
 use crate::socketio::namespace::{Namespaces, Shows, Tongue};
 use std::io::Write;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Member {
     }
 
     fn packet(&self, kind: char, id: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
-        packets(self.framing, &[], |out| {
+        message(self.framing, self.tongue.packed, &[], |out| {
             begin(out, kind, self.path(), id, 0);
             write(out);
         })

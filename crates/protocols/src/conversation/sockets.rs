@@ -7,6 +7,7 @@ use crate::frame::Framing;
 use crate::json::write::{Object, string};
 use crate::socketio::assembly::Assembly;
 use crate::socketio::encode::{Offset, begin, is_ours, put_args};
+use crate::socketio::msgpack;
 use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Said, Tongue};
 use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
@@ -40,6 +41,8 @@ pub struct Sockets {
     next_branch: u32,
     assembly: Option<Box<Assembly>>,
     joined_any: bool,
+    /// The client's parser, which its first message shows: the msgpack one sends bytes only.
+    packed: Option<bool>,
 }
 
 /// One socket.
@@ -79,6 +82,7 @@ impl Sockets {
             next_branch: 0,
             assembly: None,
             joined_any: false,
+            packed: None,
         }
     }
 
@@ -239,7 +243,7 @@ impl Sockets {
 
 impl Upper for Sockets {
     fn text(&mut self, _now: Tick, text: &str, down: &mut Down<'_>) -> Result<(), CloseReason> {
-        if self.assembly.is_some() {
+        if self.assembly.is_some() || *self.packed.get_or_insert(false) {
             return Err(CloseReason::ProtocolError);
         }
         let packet = Packet::read(text).map_err(malformed)?;
@@ -253,6 +257,12 @@ impl Upper for Sockets {
     }
 
     fn binary(&mut self, _now: Tick, bytes: &[u8], down: &mut Down<'_>) -> Result<(), CloseReason> {
+        if *self.packed.get_or_insert(true) {
+            down.pack();
+            let (text, attachments) = msgpack::read(bytes).map_err(malformed)?;
+            let packet = Packet::read(&text).map_err(malformed)?;
+            return self.packet(&packet, &attachments.into(), down);
+        }
         let mut assembly = self.assembly.take().ok_or(CloseReason::ProtocolError)?;
         if !assembly.add(bytes).map_err(|_| CloseReason::FrameTooLarge)? {
             self.assembly = Some(assembly);
@@ -278,7 +288,7 @@ impl Upper for Sockets {
         let place = self.opening.iter().position(|opening| opening.branch == branch)?;
         let Opening { namespace, standing, pid, .. } = self.opening.swap_remove(place);
         Some(Box::new(Member {
-            tongue: Tongue { namespace, offsets },
+            tongue: Tongue { namespace, offsets, packed: self.packed == Some(true) },
             framing,
             namespaces: self.namespaces,
             standing,

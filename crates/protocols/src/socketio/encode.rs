@@ -1,5 +1,6 @@
 //! Packets out: events, acknowledgements and welcomes, each one frame with its attachments.
 
+use super::msgpack;
 use super::namespace::{Shows, Tongue};
 use super::packet::is_reserved;
 use crate::engineio::packet::put_base64;
@@ -58,6 +59,23 @@ fn put_binary(all: &mut BytesMut, framing: Framing, part: &[u8]) {
     } else {
         frame::put(all, Opcode::Binary, part);
     }
+}
+
+/// The same for a client of either parser. `packed`: a whole packet is one message of bytes.
+pub(crate) fn message(
+    framing: Framing,
+    packed: bool,
+    attachments: &[Arc<[u8]>],
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Frame {
+    if !packed {
+        return packets(framing, attachments, write);
+    }
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    write(&mut text);
+    // Only whole characters were put in, after Engine.IO's type.
+    let text = str::from_utf8(&text).ok().and_then(|text| text.get(1..)).unwrap_or_default();
+    binary(framing, &msgpack::write(text, attachments))
 }
 
 /// A message of bytes alone.
@@ -120,13 +138,13 @@ pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) 
         if is_ours(name) {
             return None;
         }
-        return Some(packets(framing, binary, |out| {
+        return Some(message(framing, tongue.packed, binary, |out| {
             begin(out, '2', &namespace.path, None, binary.len());
             put_args(out, Some(name), args, offset);
         }));
     }
     match (&namespace.shows, &event.body) {
-        (Shows::Vocabulary, _) => Some(packets(framing, &[], |out| {
+        (Shows::Vocabulary, _) => Some(message(framing, tongue.packed, &[], |out| {
             begin(out, '2', &namespace.path, None, 0);
             out.push(b'[');
             string(out, event.name().word());
@@ -135,7 +153,7 @@ pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) 
             put_offset(out, offset, true);
             out.push(b']');
         })),
-        (Shows::Bare(name), Body::Message { text, .. }) => Some(packets(framing, &[], |out| {
+        (Shows::Bare(name), Body::Message { text, .. }) => Some(message(framing, tongue.packed, &[], |out| {
             begin(out, '2', &namespace.path, None, 0);
             out.push(b'[');
             string(out, name);

@@ -3,6 +3,7 @@
 pub mod assembly;
 pub(crate) mod chat;
 pub mod encode;
+pub mod msgpack;
 pub mod namespace;
 pub mod packet;
 pub(crate) mod relay;

@@ -194,22 +194,24 @@ pub struct Tongue {
     pub namespace: &'static Namespace,
     /// Each event carries its position as a further argument, so that the client knows what it saw last.
     pub offsets: Option<Recovery>,
+    /// The client's parser is the msgpack one.
+    pub packed: bool,
 }
 
 impl Tongue {
     /// How many there are that differ in what their frames are.
-    pub const COUNT: usize = 2 * CLASSES;
+    pub const COUNT: usize = 4 * CLASSES;
 
     /// The tongue's place among them.
     #[must_use]
     pub const fn index(self) -> usize {
-        self.namespace.class() * 2 + self.offsets.is_some() as usize
+        self.namespace.class() * 4 + self.offsets.is_some() as usize * 2 + self.packed as usize
     }
 }
 
 impl PartialEq for Tongue {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.namespace, other.namespace) && self.offsets == other.offsets
+        std::ptr::eq(self.namespace, other.namespace) && (self.offsets, self.packed) == (other.offsets, other.packed)
     }
 }
 
@@ -218,6 +220,6 @@ impl Eq for Tongue {}
 impl Hash for Tongue {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::ptr::hash(self.namespace, state);
-        self.offsets.hash(state);
+        (self.offsets, self.packed).hash(state);
     }
 }

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn the_page_is_small() {
-        let sent: usize = FILES.iter().map(|file| file.gzip.len().min(file.plain.len())).sum();
+        // The table of emoji is loaded by who asks for one.
+        let files = FILES.iter().filter(|file| file.name != "view/emoji.js");
+        let sent: usize = files.map(|file| file.gzip.len().min(file.plain.len())).sum();
         assert!(sent < 60 * 1024, "{sent} bytes");
     }
 }

@@ -379,18 +379,19 @@ impl Local {
                 }
             }
             bytes.resize(PROBE_BYTES_MAX, 0);
-            tokio::select! {
-                ready = socket.readable() => {
-                    ready.ok()?;
-                    match socket.try_read(&mut bytes) {
-                        Ok(0) => return None,
-                        Ok(count) => bytes.truncate(count),
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => bytes.clear(),
-                        Err(_) => return None,
-                    }
+            // Read before waiting: TLS may hold what the network has given already.
+            match socket.try_read(&mut bytes) {
+                Ok(0) => return None,
+                Ok(count) => {
+                    bytes.truncate(count);
+                    continue;
                 }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => bytes.clear(),
+                Err(_) => return None,
+            }
+            tokio::select! {
+                ready = socket.readable() => ready.ok()?,
                 () = sleep_until(release), if is_probed => {
-                    bytes.clear();
                     release = Instant::now() + HOLD;
                     self.let_go(sid);
                 }
