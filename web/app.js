@@ -68,8 +68,8 @@ export class App {
     find('rooms').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     find('side').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     this.#swipes();
-    // Whoever was here a moment ago is no newcomer.
-    if (tab.get('session')) this.session.start();
+    // Whoever was here before, in this tab or under a name, is no newcomer.
+    if (tab.get('session') || browser.get('user')?.isChosen) this.session.start();
     else visitor().then(() => this.session.start());
     this.#attend();
   }

@@ -10,7 +10,7 @@ import { messageId } from './state/words.js';
 import { browser, tab } from './storage.js';
 
 /** Events in a page of history. */
-const PAGE = 80;
+const PAGE = 120;
 /** A refusal that passes by itself is tried again after this time. */
 const PASSING_MS = 1_200;
 /** Others are told of typing once in this time. */
@@ -113,6 +113,7 @@ export class Session {
   /** @param {string} key @param {string} text @param {boolean} [action] */
   say(key, text, action = false) {
     const now = Date.now();
+    this.#typed = 0;
     this.dispatch({ do: 'say', id: messageId(now), key, text, action, now });
     this.#pump();
   }
@@ -250,7 +251,9 @@ export class Session {
       // The count is known, and the list comes with the next opening.
     } finally {
       // In a large room the list would be asked for with each change: it may be some seconds old.
-      setTimeout(() => this.#loading.delete(mark), 5_000);
+      setTimeout(() => {
+        if (this.#loading.delete(mark) && this.room(key)?.people === null) this.#schedule();
+      }, 5_000);
     }
   }
 
@@ -272,6 +275,7 @@ export class Session {
   #welcomed(welcome) {
     this.#mode = 'resume';
     this.#nickRefused = false;
+    for (const mark of this.#loading) if (mark.startsWith('people ')) this.#loading.delete(mark);
     tab.set('session', { token: welcome.token });
     browser.set('user', { ...browser.get('user'), token: welcome.token });
     const kept = browser.get('reads');

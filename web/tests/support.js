@@ -21,6 +21,8 @@ export const UNLIMITED = ['limits.messages_per_second=0', 'limits.commands_per_s
 export async function serve(options = UNLIMITED, { port = 0, directory } = {}) {
   const keep = directory === undefined ? ['--ephemeral'] : ['--data-dir', directory];
   const child = spawn(PROGRAM, ['serve', ...keep, '--listen', `127.0.0.1:${port}`, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A test that failed does not stop its server.
+  process.once('exit', () => child.kill('SIGKILL'));
   let said = '';
   child.stderr.on('data', (bytes) => { said += bytes; });
   const bound = await new Promise((resolve, reject) => {

@@ -70,9 +70,11 @@ export class Composer {
       this.#input.setAttribute('aria-label', label);
     }
     if (room.key === this.#key) return;
+    // What was typed before there was a room is for the first one.
+    const draft = (this.#key === '' ? this.#input.value : '') || (this.#drafts[room.key] ?? '');
     this.#key = room.key;
     this.#recalled = 0;
-    this.#put(this.#drafts[room.key] ?? '');
+    this.#put(draft);
   }
 
   focus() {
@@ -110,7 +112,7 @@ export class Composer {
   #changed() {
     this.#fit();
     const text = this.#input.value;
-    this.#drafts = { ...this.#drafts, [this.#key]: text };
+    if (this.#key !== '') this.#drafts = { ...this.#drafts, [this.#key]: text };
     if (text === '') delete this.#drafts[this.#key];
     tab.set('drafts', this.#drafts);
     if (text !== '' && !text.startsWith('/')) this.#app.session.typing(this.#key);
@@ -119,7 +121,7 @@ export class Composer {
 
   #submit() {
     const text = this.#input.value.replace(/\s+$/, '');
-    if (text.trim() === '' || [...text].length > this.#limit) return;
+    if (this.#key === '' || text.trim() === '' || [...text].length > this.#limit) return;
     this.#propose([]);
     this.#sent = [...this.#sent.filter((other) => other !== text), text].slice(-RECALL_MAX);
     tab.set('sent', this.#sent);

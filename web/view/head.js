@@ -11,7 +11,7 @@ const BANNER_MS = 3_000;
 
 export class Head {
   #app;
-  #title = h('h2', { id: 'title', dir: 'auto' });
+  #title = h('h1', { id: 'title', dir: 'auto' });
   #topic = h('button', { class: 'topic', type: 'button', title: 'Change the topic', dir: 'auto' });
   #badge = h('span', { class: 'badge', hidden: true });
   #banner = find('banner');

@@ -12,7 +12,7 @@ import { h, jack } from './dom.js';
 const FOLD_CHARS = 1_600;
 const FOLD_LINES = 16;
 /** Of a folded message, what is shown. */
-const SHOWN_CHARS = 900;
+const SHOWN_CHARS = 700;
 
 /**
  * What makes two rows look different.

@@ -12,7 +12,7 @@ export function panel(title, kind, ...content) {
   const close = h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', title: 'Close (Esc)' }, icon('close'));
   const dialog = h('dialog', { class: `panel ${kind}`, 'aria-labelledby': 'panel-title' },
     h('header', { class: 'panel-head' }, h('h2', { id: 'panel-title' }, title), close),
-    h('div', { class: 'panel-body' }, ...content));
+    h('div', { class: 'panel-body', tabindex: '0', role: 'group', 'aria-labelledby': 'panel-title' }, ...content));
   close.addEventListener('click', () => dialog.close());
   dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener('close', () => dialog.remove());

@@ -2,6 +2,7 @@
 
 mod clients;
 mod long;
+mod page;
 mod test;
 mod tidy;
 mod tools;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that has to pass before a change lands.
 
-use crate::{clients, step, tidy, tools};
+use crate::{clients, page, step, tidy, tools};
 use anyhow::Result;
 
 /// Seconds of mutation for each run; the seed is fixed, so that a failure is the same everywhere.
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<()> {
     // The end-to-end tests run the real program.
     step("cargo", &["build", "--workspace", "--bins"], &[])?;
     step("cargo", &["test", "--workspace", "--no-fail-fast"], &[])?;
+    page::test()?;
     step("cargo", &["run", "-p", "switchboard-fuzzing", "--", "--seconds", FUZZ_SECONDS, "--seed", "1"], &[])?;
     println!("\nall tests passed");
     Ok(())

@@ -84,6 +84,7 @@ test('a server that comes back with another history is begun anew', async () => 
 test('what the server refuses stays, says why, and can be tried again or thrown away', async () => {
   const server = await serve(['--set', 'limits.message_burst=2', '--set', 'limits.messages_per_second=2']);
   const { page, context, faults } = await visit(browser, server.url);
+  await page.getByRole('heading', { name: '#lobby' }).waitFor();
   for (const number of [1, 2, 3, 4]) await say(page, `quick ${number}`);
   await page.waitForFunction(() => document.querySelectorAll('article').length === 4 && !document.querySelector('article.waiting, article.sending'));
   assert.deepEqual(await texts(page), ['quick 1', 'quick 2', 'quick 3', 'quick 4']);
@@ -115,7 +116,7 @@ test('two tabs and a copied tab are one user, and each shows everything once', a
   await say(one, 'the first tab goes on');
   for (const page of [other, copy]) await page.getByRole('article', { name: /the first tab goes on/ }).waitFor();
   for (const page of [one, other, copy]) assert.equal(await page.locator('article').count(), 3);
-  assert.equal(await one.locator('#side .row').count(), 1);
+  await one.waitForFunction(() => document.querySelectorAll('#side .row').length === 1);
   assert.deepEqual(faults, []);
   await context.close();
   await server.stop();
