@@ -185,6 +185,7 @@ proptest! {
         trial.desk.press("esc esc esc");
         let lobby = trial.desk.model.rooms.iter().position(|room| room.name == "lobby").unwrap();
         trial.desk.press(&format!("alt+{}", lobby + 1));
+        trial.desk.press("esc esc esc");
         trial.desk.input(Input::Resize(60, 12));
         trial.desk.pass(10_000);
         trial.desk.serve();

@@ -109,7 +109,7 @@ impl Pty {
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Instant {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = self.seen();
-        while !is_so(&seen) {
+        while !(is_whole(&seen.output) && is_so(&seen)) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || seen.ended {
                 let screen = rows(&seen);
@@ -174,6 +174,12 @@ impl Drop for Pty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether the latest frame is complete: it stands between the marks of a synchronized update.
+fn is_whole(output: &[u8]) -> bool {
+    const MARK: &[u8] = b"\x1b[?2026";
+    output.windows(MARK.len() + 1).rev().find(|part| part.starts_with(MARK)).is_none_or(|mark| mark.ends_with(b"l"))
 }
 
 pub(crate) fn rows(seen: &Seen) -> String {
