@@ -15,7 +15,8 @@ use switchboard_store::{Page, Reader, StoreError};
 /// bounded by its bytes long before.
 const REPLAY_PAGE: u32 = 256;
 
-/// The readers' queue. It holds at most the reads that connections may have under way, four for each.
+/// The readers' queue. A connection with four reads under way is not read, so that it holds for each connection at most
+/// four reads and what one turn of its socket asked for, as far as `limits.command_burst` lets that pass.
 #[derive(Clone)]
 pub struct Readers {
     queue: Sender<Job>,
