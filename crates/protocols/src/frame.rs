@@ -34,6 +34,22 @@ impl Frame {
     }
 }
 
+/// Several frames as one, where the messages of a framing simply follow each other. `None`: each has to stay by itself,
+/// as datagrams have to, and the packets of a poll that may still move to a WebSocket.
+#[must_use]
+pub fn join(framing: Framing, frames: &[Frame]) -> Option<Frame> {
+    match framing {
+        Framing::Lines | Framing::WebSocket | Framing::WebSocketBase64 => {
+            let mut joined = Vec::with_capacity(frames.iter().map(Frame::len).sum());
+            for frame in frames {
+                joined.extend_from_slice(frame.bytes());
+            }
+            Some(Frame::new(Bytes::from(joined)))
+        }
+        Framing::Datagram | Framing::Polling => None,
+    }
+}
+
 /// How messages are told apart on a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {

@@ -18,5 +18,5 @@ mod timestamp;
 
 pub use conversation::{Act, Conversation, Tick};
 pub use encode::encode;
-pub use frame::{Dialect, Frame, Framing, Language, TextStyle};
+pub use frame::{Dialect, Frame, Framing, Language, TextStyle, join};
 pub use settings::Settings;

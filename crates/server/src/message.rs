@@ -1,10 +1,10 @@
 //! What the threads of the server tell each other.
 
 use smallvec::SmallVec;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use switchboard_core::output::{HistoryQuery, SearchQuery};
 use switchboard_core::sessions::Peer;
-use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Pos, Request, RoomId, Seq, Target};
+use switchboard_core::{Body, CloseReason, Command, ConnectionId, Event, Output, Pos, Request, RoomId, Seq, Target};
 use switchboard_protocols::{Dialect, Frame, encode};
 use switchboard_store::{Page, StoreError};
 
@@ -76,21 +76,54 @@ impl ToEngine {
 /// An event on its way to many connections, with the frames that were made of it so far.
 pub struct Published {
     event: Arc<Event>,
-    frames: [OnceLock<Option<Frame>>; Dialect::COUNT],
+    frames: Mutex<FrameTable>,
 }
+
+/// Frames by the index of their dialect. A room's members speak few dialects, and a shard asks once for each of them, not
+/// once for each member.
+type FrameTable = SmallVec<[(usize, Option<Frame>); 2]>;
 
 impl Published {
     /// The event, with no frame made yet.
     #[must_use]
     pub fn new(event: Arc<Event>) -> Self {
-        Self { event, frames: [const { OnceLock::new() }; Dialect::COUNT] }
+        Self { event, frames: Mutex::default() }
     }
 
     /// The event's frame in a dialect: made by the first shard that asks, shared by all. `None`: the dialect shows
     /// nothing of it.
     #[must_use]
-    pub fn frame(&self, dialect: Dialect) -> Option<&Frame> {
-        self.frames[dialect.index()].get_or_init(|| encode(&self.event, dialect, false)).as_ref()
+    pub fn frame(&self, dialect: Dialect) -> Option<Frame> {
+        let index = dialect.index();
+        // Nothing that could panic leaves the list half-changed.
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = frames.iter().find(|(known, _)| *known == index) {
+            return frame.clone();
+        }
+        let frame = encode(&self.event, dialect, false);
+        frames.push((index, frame.clone()));
+        frame
+    }
+
+    /// About how many bytes a frame of it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// The names, the numbers and the punctuation.
+        const FIXED_BYTES: usize = 256;
+
+        FIXED_BYTES
+            + match &self.event.body {
+                Body::Message { text, .. } | Body::Topic { text, .. } | Body::Notice { text, .. } => text.len(),
+                Body::Relay { name, args, binary, .. } => {
+                    name.len() + args.len() + binary.iter().map(|part| part.len()).sum::<usize>()
+                }
+                Body::Joined { .. }
+                | Body::Left { .. }
+                | Body::Renamed { .. }
+                | Body::Typing { .. }
+                | Body::Members { .. }
+                | Body::Gap { .. } => 0,
+            }
     }
 }
 

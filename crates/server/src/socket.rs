@@ -4,6 +4,7 @@ use rustls::ServerConnection;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -165,6 +166,12 @@ impl Socket {
         let count = tls.writer().write_vectored(slices)?;
         send_tls(&self.tcp, &mut tls)?;
         Ok(count)
+    }
+
+    /// The file of a connection without TLS, which is written by whoever writes many at once.
+    #[must_use]
+    pub(crate) fn plain_file(&self) -> Option<BorrowedFd<'_>> {
+        self.tls.is_none().then(|| self.tcp.as_fd())
     }
 
     /// Sends what TLS still holds. Gives whether everything has gone.

@@ -6,13 +6,20 @@
 mod datagrams;
 pub mod disk;
 mod files;
+mod flusher;
 mod host;
 mod process;
 mod process_time;
+#[cfg(target_os = "linux")]
+mod ring;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_ring.rs"]
+mod ring;
 mod round_trip;
 
 pub use datagrams::{BATCH_MAX, send_datagrams};
 pub use files::{Nofile, nofile, raise_nofile};
+pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Writes};
 pub use host::host_name;
 pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;

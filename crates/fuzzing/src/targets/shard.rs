@@ -8,13 +8,12 @@ use crate::samples;
 use crate::wellformed::Listener;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::IoSlice;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Reply, RoomId, Seq, Time, Via};
 use switchboard_protocols::{Conversation, Framing, Language, Settings as Speech, TextStyle, conversation};
 use switchboard_server::message::{Published, Read, ToEngine, ToShard};
-use switchboard_server::shard::{Opening, SLICES_MAX, Settings, Shard, Want};
+use switchboard_server::shard::{Opening, Settings, Shard, Want};
 use switchboard_store::Page;
 
 pub(super) const WORDS: &[&[u8]] = &[
@@ -381,9 +380,9 @@ impl World {
         let socket = self.sockets.get_mut(&slot).expect("it is there");
         assert!(!socket.blocked, "a socket that takes nothing is not asked");
         loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.shard.gather(slot, &mut slices);
-            let waiting: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+            let mut slices = Vec::new();
+            self.shard.gather(slot, &mut slices);
+            let waiting: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
             // A datagram goes whole.
             let len = match self.shard.datagram(slot) {
                 Some((_, frame)) if socket.framing == Framing::Datagram => frame.len(),

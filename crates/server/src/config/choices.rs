@@ -59,6 +59,18 @@ choice! {
 }
 
 choice! {
+    /// How a shard gives its sockets their bytes.
+    Io {
+        /// With `io_uring` where the kernel allows it, else a system call for each socket.
+        Auto = "auto",
+        /// A system call for each socket.
+        Epoll = "epoll",
+        /// A system call for many sockets.
+        IoUring = "io_uring",
+    }
+}
+
+choice! {
     /// How a line of the log is written.
     LogFormat {
         /// For people.

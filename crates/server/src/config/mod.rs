@@ -24,7 +24,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Durability, LogFormat, LogLevel, TextStyle};
+pub use choices::{Durability, Io, LogFormat, LogLevel, TextStyle};
 pub use define::{Section, Setting};
 pub use error::{ConfigError, Place, Problem};
 pub use layers::{FlagValue, Layers};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::choices::{Durability, LogFormat, LogLevel, TextStyle};
+use super::choices::{Durability, Io, LogFormat, LogLevel, TextStyle};
 use super::define::{Section, Setting, ends, first, hold, settings, within};
 use super::listen::Listen;
 use super::rules;
@@ -32,6 +32,10 @@ settings! {
         ephemeral: bool = false;
         /// Threads that serve the sockets. 0: one for each processor core.
         shards: u32 = 0, in 0..=1_024, unit "threads";
+        /// How sockets without TLS are written. `"io_uring"`: many with one system call; the server does not start where
+        /// the kernel is older than 6.1 or forbids it, as many containers do. `"epoll"`: each with a call of its own.
+        /// `"auto"`: the first where it can be had.
+        io: Io = Io::Auto;
         /// Allows addresses other than loopback without TLS. Everybody on the way can then read along.
         allow_plaintext: bool = false;
         /// Networks of the proxies in front of this server, such as `"10.0.0.0/8"`. A connection from one of them must

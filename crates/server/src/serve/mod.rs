@@ -37,6 +37,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] crate::tls::TlsError),
+    /// `io_uring` was asked for and cannot be had.
+    #[error("server.io is \"io_uring\", and the system refuses it: {0}; with \"auto\" the server does without")]
+    IoUring(std::io::Error),
     /// The system refuses a thread, a socket or random numbers.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),

@@ -4,7 +4,7 @@ use super::listeners::Listener;
 use super::{Endpoint, StartError, exposure, history, listeners, sockets};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::clock::Clock;
-use crate::config::{Config, Layers, Secret};
+use crate::config::{Config, Io, Layers, Secret};
 use crate::discovery::{self, Note};
 use crate::engine::Engine;
 use crate::engine::driver::{Driver, End};
@@ -161,6 +161,9 @@ impl House {
         let limits = &config.limits;
         let mailbox = Arc::new(Mailbox::new(limits.inbox_commands as usize, limits.batch_bytes.to_usize()));
         let ready = Readiness::default();
+        if config.server.io == Io::IoUring {
+            switchboard_sys::Flusher::ring().map_err(StartError::IoUring)?;
+        }
         let shards = match config.server.shards {
             // The engine's and the storage's threads mostly wait; the sockets are the work.
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(64),
@@ -193,6 +196,7 @@ impl House {
                     gate_bytes: limits.gate_bytes.to_usize(),
                     make_json: Arc::new(move || conversation::stream_json(&conversations)),
                 },
+                io: config.server.io,
                 clock,
                 mailbox: mailbox.clone(),
                 readers: readers.clone(),

@@ -4,7 +4,7 @@
 //! outbox, and when it has something to write, its frames move to the outbox of its carrier.
 
 use super::connection::Phase;
-use super::{Opening, READS_MAX, Shard, mark_dirty};
+use super::{Opening, READS_MAX, Shard};
 use crate::message::ToEngine;
 use smallvec::SmallVec;
 use switchboard_core::{CloseReason, Via};
@@ -48,24 +48,21 @@ impl Shard {
 
     /// Moves what waits in branches to the outboxes of their carriers.
     pub(super) fn forward_dirty(&mut self) {
-        for slot in std::mem::take(&mut self.dirty) {
-            match self.connections.get(slot as usize).is_some_and(|connection| connection.carrier.is_some()) {
-                true => self.forward(slot),
-                false => self.dirty.push(slot),
-            }
+        for slot in std::mem::take(&mut self.dirty_branches) {
+            self.forward(slot);
         }
     }
 
     /// Moves a branch's frames as far as its carrier has room; the rest goes when the carrier has written.
     fn forward(&mut self, slot: u32) {
-        let connection = &mut self.connections[slot as usize];
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
         connection.dirty = false;
         let Some(carrier) = connection.carrier else { return };
         while self.connections[carrier as usize].outbox.bytes() <= self.settings.outbox_bytes / 4 {
             let Some(frame) = self.connections[slot as usize].outbox.take() else { break };
             self.connections[carrier as usize].outbox.push(frame);
         }
-        mark_dirty(&mut self.dirty, &mut self.connections[carrier as usize], carrier);
+        self.mark_dirty(carrier);
         if self.connections[slot as usize].outbox.bytes() == 0 {
             self.written(slot);
         }
@@ -75,9 +72,8 @@ impl Shard {
     pub(super) fn wake_branches(&mut self, carrier: u32) {
         for place in 0..self.connections[carrier as usize].branches.len() {
             let (_, slot) = self.connections[carrier as usize].branches[place];
-            let branch = &mut self.connections[slot as usize];
-            if branch.outbox.bytes() > 0 {
-                mark_dirty(&mut self.dirty, branch, slot);
+            if self.connections[slot as usize].outbox.bytes() > 0 {
+                self.mark_dirty(slot);
             }
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub dropped: bool,
     /// It is in the list of those to be written.
     pub dirty: bool,
+    /// It is given the events of the run at hand one by one.
+    pub apart: bool,
     /// Its socket took no more bytes; the driver says when it does again.
     pub blocked: bool,
     /// The driver was told to stop reading it.

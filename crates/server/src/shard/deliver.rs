@@ -2,9 +2,8 @@
 
 use super::connection::{Connection, Phase};
 use super::gate::{Missed, Since};
-use super::{Shard, Want, mark_dirty};
-use crate::message::{Published, Read, ToShard};
-use smallvec::SmallVec;
+use super::{Shard, Want};
+use crate::message::{Read, ToShard};
 use std::sync::Arc;
 use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq, Time};
 use switchboard_protocols::{Frame, Tick, encode};
@@ -13,49 +12,61 @@ use switchboard_store::{Page, StoreError};
 impl Shard {
     /// Does what the engine or a reader says.
     pub fn deliver(&mut self, now: Tick, message: ToShard) {
+        self.deliver_all(now, &mut std::iter::once(message));
+    }
+
+    /// Does what the engine and the readers say, in order, until sockets should be written first: then it gives true, and
+    /// there may be more.
+    /// Events of one room that come one after the other are given to its members together.
+    pub fn deliver_all(&mut self, now: Tick, messages: &mut impl Iterator<Item = ToShard>) -> bool {
+        self.now = now;
+        let mut is_full = false;
+        while !is_full && let Some(message) = messages.next() {
+            self.obey(now, message);
+            is_full = self.wants_writing();
+        }
+        self.settle(now);
+        is_full
+    }
+
+    fn obey(&mut self, now: Tick, message: ToShard) {
         match message {
-            ToShard::Publish { room, event, except } => self.publish(room, &event, &except),
-            ToShard::Output(output) => self.output(now, output),
+            ToShard::Publish { room, event, except } => return self.publish(now, room, event, except),
+            ToShard::Output(output) => {
+                match &output {
+                    // It goes to one connection, and only there it has to come after what was before it.
+                    Output::Reply { to, .. } | Output::Deliver { to, .. } => self.catch_up(*to),
+                    Output::Attach { .. }
+                    | Output::Detach { .. }
+                    | Output::Current { .. }
+                    | Output::Recover { .. }
+                    | Output::Replay { .. }
+                    | Output::History { .. }
+                    | Output::Search { .. }
+                    | Output::Close { .. }
+                    | Output::Publish { .. } => self.settle(now),
+                }
+                self.output(now, output);
+            }
             ToShard::Forget(id) => {
+                self.settle(now);
                 if let Some(slot) = self.slot(id) {
                     self.forget(slot);
                 }
             }
             ToShard::Page { connection, read, result } => {
+                self.settle(now);
                 if let Some(slot) = self.slot(connection) {
                     self.page(now, slot, read, result);
                 }
             }
             ToShard::Space => {}
-            ToShard::CloseAll(reason) => self.close_all(now, reason),
+            ToShard::CloseAll(reason) => {
+                self.settle(now);
+                self.close_all(now, reason);
+            }
         }
         self.close_overflowed(now);
-    }
-
-    /// The fan-out: one push for each member, of a frame that all of a dialect share.
-    fn publish(&mut self, room: RoomId, event: &Published, except: &SmallVec<[ConnectionId; 2]>) {
-        let mut largest = 0;
-        for &slot in self.directory.slots(room) {
-            let connection = &mut self.connections[slot as usize];
-            if except.contains(&connection.id) {
-                continue;
-            }
-            let Some(frame) = event.frame(connection.dialect_in(room)) else { continue };
-            largest = largest.max(frame.len());
-            self.tally.deliveries += 1;
-            if let Some(gate) = &mut connection.gate {
-                if gate.hold(frame.clone(), self.settings.gate_events, self.settings.gate_bytes).is_err() {
-                    self.closing.push((slot, CloseReason::GateOverflow));
-                }
-                continue;
-            }
-            if let Err(reason) = admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame.clone()) {
-                self.closing.push((slot, reason));
-                continue;
-            }
-            mark_dirty(&mut self.dirty, connection, slot);
-        }
-        self.unwritten_bytes += largest;
     }
 
     fn output(&mut self, now: Tick, output: Output) {
@@ -141,7 +152,7 @@ impl Shard {
     }
 
     /// Puts a frame behind everything that the engine said before it: behind an open gate, too.
-    fn push_in_order(&mut self, slot: u32, frame: Frame) {
+    pub(super) fn push_in_order(&mut self, slot: u32, frame: Frame) {
         match &mut self.connections[slot as usize].gate {
             Some(gate) => {
                 if gate.hold(frame, self.settings.gate_events, self.settings.gate_bytes).is_err() {
@@ -160,7 +171,7 @@ impl Shard {
         }
         self.unwritten_bytes += frame.len();
         match admit_frame(&self.settings, &mut self.waiting_bytes, connection, frame) {
-            Ok(()) => mark_dirty(&mut self.dirty, connection, slot),
+            Ok(()) => self.mark_dirty(slot),
             Err(reason) => self.closing.push((slot, reason)),
         }
     }
@@ -295,7 +306,7 @@ enum Place {
 
 /// Puts a frame on an outbox unless that is full: then its owner has to go.
 #[inline]
-fn admit_frame(
+pub(super) fn admit_frame(
     settings: &super::Settings,
     waiting_bytes: &mut usize,
     connection: &mut Connection,

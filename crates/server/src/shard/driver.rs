@@ -1,9 +1,10 @@
 //! A shard's thread: a tokio runtime that owns the shard's sockets and moves bytes between them and its state.
 
 use super::polling::{self, Errand, Probe};
-use super::{SLICES_MAX, Settings, Shard, Want, Wires};
+use super::{Settings, Shard, Want, Wires};
 use crate::admission::Permit;
 use crate::clock::Clock;
+use crate::config::Io;
 use crate::engine::mailbox::Mailbox;
 use crate::listener::{Accepted, Arrivals};
 use crate::message::ToShard;
@@ -14,11 +15,11 @@ use crate::socket::Socket;
 use crate::storage::Readers;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use switchboard_sys::tcp_round_trip;
+use switchboard_sys::{FLUSH_MAX, Flusher, Writes, tcp_round_trip};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
@@ -27,7 +28,7 @@ const READ_BYTES: usize = 64 * 1024;
 /// Reads of one socket before others have their turn.
 const READS_PER_TURN: usize = 4;
 /// Sockets written before those that read have their turn: a fan-out to 10,000 members yields 40 times.
-const WRITES_PER_TURN: usize = 256;
+const WRITES_PER_TURN: usize = FLUSH_MAX;
 /// Batches of the engine that may wait for a shard; the engine waits for it beyond.
 const INBOX: usize = 64;
 
@@ -97,6 +98,7 @@ impl ShardHandle {
 /// What a shard's thread works with.
 pub struct Environment {
     pub settings: Settings,
+    pub io: Io,
     pub clock: Clock,
     pub mailbox: Arc<Mailbox>,
     pub readers: Readers,
@@ -111,6 +113,9 @@ pub struct Local {
     table: RefCell<Table>,
     pub(super) polling: polling::Sessions,
     buffer: RefCell<Box<[u8]>>,
+    flusher: RefCell<Flusher>,
+    /// What the writes of a flush gave.
+    flushed: RefCell<Vec<io::Result<usize>>>,
     /// Something is to be handed over, written or carried out.
     work: Notify,
     /// Those who wait to read again.
@@ -128,6 +133,8 @@ pub fn run(environment: Environment, inbox: ShardInbox) -> io::Result<()> {
         table: RefCell::new(Table::default()),
         polling: polling::Sessions::default(),
         buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+        flusher: RefCell::new(flusher(environment.io)?),
+        flushed: RefCell::default(),
         work: Notify::new(),
         paused: RefCell::new(HashMap::new()),
         load: inbox.load,
@@ -150,16 +157,12 @@ impl Local {
                 () = async { tokio::time::sleep_until(alarm.unwrap_or_else(tokio::time::Instant::now)).await }, if alarm.is_some() => {}
             }
             self.shard.borrow_mut().turn(self.tick());
+            let mut messages = Vec::new();
             for message in inbound.drain(..) {
                 match message {
-                    Inbound::Messages(messages) => {
-                        for message in messages {
-                            self.deliver(message);
-                            if self.shard.borrow().wants_writing() {
-                                self.write_dirty(&mut dirty).await;
-                            }
-                        }
-                    }
+                    // What the engine said meanwhile, in several batches, is given to the members together.
+                    Inbound::Messages(mut more) if messages.is_empty() => std::mem::swap(&mut messages, &mut more),
+                    Inbound::Messages(more) => messages.extend(more),
                     Inbound::Accepted(accepted) => self.clone().arrive(accepted),
                     Inbound::Errand(errand) => self.clone().run_errand(errand),
                     Inbound::Probe(probe) => self.clone().probe(*probe),
@@ -168,6 +171,7 @@ impl Local {
                     Inbound::Wires(tell) => drop(tell.send(self.wires())),
                 }
             }
+            self.deliver(messages, &mut dirty).await;
             self.hand_over();
             self.carry_out();
             self.write_dirty(&mut dirty).await;
@@ -185,11 +189,19 @@ impl Local {
         self.environment.clock.tick()
     }
 
-    fn deliver(&self, message: ToShard) {
-        if matches!(message, ToShard::CloseAll(_)) {
+    /// What the engine and the readers say, in order; sockets are written in between where outboxes would fill up.
+    async fn deliver(self: &Rc<Self>, messages: Vec<ToShard>, dirty: &mut Vec<u32>) {
+        if messages.iter().any(|message| matches!(message, ToShard::CloseAll(_))) {
             self.closing.set(true);
         }
-        self.shard.borrow_mut().deliver(self.tick(), message);
+        let mut messages = messages.into_iter();
+        while self.deliver_some(&mut messages) {
+            self.write_dirty(dirty).await;
+        }
+    }
+
+    fn deliver_some(&self, messages: &mut impl Iterator<Item = ToShard>) -> bool {
+        self.shard.borrow_mut().deliver_all(self.tick(), messages)
     }
 
     fn arrive(self: Rc<Self>, accepted: Accepted) {
@@ -333,32 +345,69 @@ impl Local {
     /// Writes every dirty socket once, and lets those who read have their turn in between.
     async fn write_dirty(self: &Rc<Self>, dirty: &mut Vec<u32>) {
         self.shard.borrow_mut().take_dirty(dirty);
-        for (place, slot) in dirty.drain(..).enumerate() {
-            if place > 0 && place.is_multiple_of(WRITES_PER_TURN) {
+        for (turn, slots) in dirty.chunks(WRITES_PER_TURN).enumerate() {
+            if turn > 0 {
                 tokio::task::yield_now().await;
             }
-            match self.table.borrow().get(slot) {
-                Some(Endpoint::Stream(socket, _)) => self.write(socket, slot),
-                Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
-                Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
-                None => {}
-            }
+            self.write_some(slots);
         }
+        dirty.clear();
         let sockets: Vec<_> = self.table.borrow().datagrams().cloned().collect();
         for datagrams in sockets {
             datagrams.send(self);
         }
     }
 
-    /// The write step: one write of what waits for a socket, or as many as it takes.
+    /// Plain sockets are written in one go; the others each in their own way.
+    fn write_some(self: &Rc<Self>, slots: &[u32]) {
+        let table = self.table.borrow();
+        let mut flushed = self.flushed.borrow_mut();
+        let mut plain = Vec::with_capacity(slots.len());
+        let mut others = Vec::new();
+        {
+            let shard = self.shard.borrow();
+            let mut writes = Writes::with_capacity(slots.len());
+            for &slot in slots {
+                if let Some(Endpoint::Stream(socket, _)) = table.get(slot)
+                    && let Some(file) = socket.plain_file()
+                    && writes.push(file, |slices| _ = shard.gather(slot, slices))
+                {
+                    plain.push(slot);
+                } else {
+                    others.push(slot);
+                }
+            }
+            self.flusher.borrow_mut().flush(&writes, &mut flushed);
+        }
+        {
+            let mut shard = self.shard.borrow_mut();
+            for (&slot, result) in plain.iter().zip(flushed.iter()) {
+                if let Ok(count) = result {
+                    shard.wrote(slot, *count);
+                }
+                if shard.has_waiting(slot) {
+                    others.push(slot);
+                } else {
+                    shard.written(slot);
+                }
+            }
+        }
+        for slot in others {
+            match table.get(slot) {
+                // What has TLS, and what is full or failed: a write of its own tells the reactor so.
+                Some(Endpoint::Stream(socket, _)) => self.write(socket, slot),
+                Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
+                Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
+                None => {}
+            }
+        }
+    }
+
+    /// Writes what waits for a socket, with as many writes as it takes.
     fn write(self: &Rc<Self>, socket: &Rc<Socket>, slot: u32) {
         let mut shard = self.shard.borrow_mut();
         loop {
-            let result = match shard.only(slot) {
-                Some(bytes) => socket.try_write(&[IoSlice::new(bytes)]),
-                None => write_all(&shard, socket, slot),
-            };
-            match result {
+            match write_once(&shard, socket, slot) {
                 // Nothing waited, and TLS holds nothing back either.
                 Ok(0) => return shard.written(slot),
                 Ok(count) => shard.wrote(slot, count),
@@ -438,14 +487,23 @@ impl Local {
     }
 }
 
-/// Several frames in one vectored write; with none, what TLS still holds. Apart from the way of a single frame, which is
-/// the usual one and needs no table of slices.
-#[inline(never)]
-fn write_all(shard: &Shard, socket: &Socket, slot: u32) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-    match shard.gather(slot, &mut slices) {
-        0 if socket.try_flush()? => Ok(0),
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        count => socket.try_write(&slices[..count]),
+fn flusher(io: Io) -> io::Result<Flusher> {
+    match io {
+        Io::Epoll => Ok(Flusher::plain()),
+        Io::IoUring => Flusher::ring(),
+        Io::Auto => Ok(Flusher::ring().unwrap_or_else(|error| {
+            tracing::debug!(%error, "without io_uring");
+            Flusher::plain()
+        })),
     }
+}
+
+/// One write of what waits for a socket; with nothing, what TLS still holds.
+fn write_once(shard: &Shard, socket: &Socket, slot: u32) -> io::Result<usize> {
+    if !shard.has_waiting(slot) {
+        return if socket.try_flush()? { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+    }
+    let mut slices = Vec::new();
+    shard.gather(slot, &mut slices);
+    socket.try_write(&slices)
 }

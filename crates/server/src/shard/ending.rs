@@ -1,7 +1,7 @@
 //! How connections end: told why, written out, shut, and forgotten.
 
 use super::connection::Phase;
-use super::{LINGER_MS, Shard, Want, mark_dirty};
+use super::{LINGER_MS, Shard, Want};
 use crate::message::ToEngine;
 use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::Tick;
@@ -120,10 +120,10 @@ impl Shard {
         connection.phase = phase;
         match phase {
             Phase::Open | Phase::Lingering | Phase::Gone => {}
-            Phase::Finishing => mark_dirty(&mut self.dirty, connection, slot),
+            Phase::Finishing => self.mark_dirty(slot),
             Phase::Ending => {
                 connection.gate = None;
-                mark_dirty(&mut self.dirty, connection, slot);
+                self.mark_dirty(slot);
                 self.leave_rooms(slot);
             }
         }
@@ -166,7 +166,7 @@ impl Shard {
         match connection.phase {
             Phase::Gone => self.free(slot),
             Phase::Finishing => {
-                mark_dirty(&mut self.dirty, connection, slot);
+                self.mark_dirty(slot);
                 // It is no member any more, and its rooms' numbers may soon be other rooms'.
                 self.leave_rooms(slot);
             }
@@ -202,6 +202,7 @@ impl Shard {
         if connection.dirty {
             // Its slot may soon be another's, and that one is listed once.
             self.dirty.retain(|listed| *listed != slot);
+            self.dirty_branches.retain(|listed| *listed != slot);
         }
         connection.gate = None;
         connection.phase = Phase::Gone;

@@ -46,6 +46,6 @@ impl Shard {
     /// Whether its driver has nothing to write or to carry out.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.dirty.is_empty() && self.wants.is_empty()
+        !self.has_dirty() && self.wants.is_empty()
     }
 }

@@ -17,6 +17,7 @@ mod outbox;
 pub mod polling;
 mod population;
 mod receive;
+mod run;
 #[cfg(test)]
 mod tests;
 mod wheel;
@@ -26,8 +27,8 @@ use crate::message::{Read, ToEngine};
 use connection::{Connection, Phase};
 pub use load::Load;
 use members::Directory;
-pub use outbox::SLICES_MAX;
 pub use population::Population;
+use run::Run;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -103,6 +104,10 @@ pub struct Shard {
     wheel: Wheel,
     /// Slots that have something to write and whose sockets are not blocked.
     dirty: Vec<u32>,
+    /// Slots of those that have something to write and no socket of their own.
+    dirty_branches: Vec<u32>,
+    /// Events that wait to be given to the members of their room together.
+    run: Run,
     to_engine: VecDeque<ToEngine>,
     /// The engine's inbox did not take everything the last time.
     backlogged: bool,
@@ -140,6 +145,8 @@ impl Shard {
             directory: Directory::default(),
             wheel: Wheel::new(now),
             dirty: Vec::new(),
+            dirty_branches: Vec::new(),
+            run: Run::default(),
             to_engine: VecDeque::new(),
             backlogged: false,
             paused: Vec::new(),
@@ -176,6 +183,7 @@ impl Shard {
             forgotten: false,
             dropped: false,
             dirty: false,
+            apart: false,
             blocked: false,
             paused: false,
             reads: 0,
@@ -282,34 +290,26 @@ impl Shard {
     /// Slots with something to write, each once. The driver writes them and says how it went.
     pub fn take_dirty(&mut self, into: &mut Vec<u32>) {
         self.unwritten_bytes = 0;
-        if self.branches > 0 {
-            self.forward_dirty();
-        }
+        self.forward_dirty();
         into.append(&mut self.dirty);
     }
 
     /// Whether there are sockets to be written.
     #[must_use]
     pub const fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.dirty_branches.is_empty()
     }
 
     /// Whether sockets should be written before more is delivered, so that a receiver who keeps up is never taken for
     /// one who does not.
-    #[must_use]
-    pub const fn wants_writing(&self) -> bool {
-        self.unwritten_bytes > self.settings.outbox_bytes / 4
+    const fn wants_writing(&self) -> bool {
+        self.unwritten_bytes + self.run.bytes() > self.settings.outbox_bytes / 4
     }
 
-    /// The bytes that wait for a socket, if they are of a single frame.
-    #[must_use]
+    /// Adds the bytes that a socket is to be given next, as at most [`switchboard_sys::SLICES_MAX`] slices; gives how
+    /// many there are.
     #[inline]
-    pub fn only(&self, slot: u32) -> Option<&[u8]> {
-        self.connections.get(slot as usize)?.outbox.only()
-    }
-
-    /// The bytes that a socket is to be given next; gives how many slices there are.
-    pub fn gather<'a>(&'a self, slot: u32, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+    pub fn gather<'a>(&'a self, slot: u32, slices: &mut Vec<IoSlice<'a>>) -> usize {
         self.connections.get(slot as usize).map_or(0, |connection| connection.outbox.gather(slices))
     }
 
@@ -321,6 +321,7 @@ impl Shard {
     }
 
     /// A socket took `count` bytes.
+    #[inline]
     pub fn wrote(&mut self, slot: u32, count: usize) {
         if let Some(connection) = self.connections.get_mut(slot as usize) {
             connection.outbox.wrote(count);
@@ -343,7 +344,7 @@ impl Shard {
     pub fn unblocked(&mut self, slot: u32) {
         if let Some(connection) = self.connections.get_mut(slot as usize) {
             connection.blocked = false;
-            mark_dirty(&mut self.dirty, connection, slot);
+            self.mark_dirty(slot);
         }
     }
 
@@ -428,6 +429,14 @@ impl Shard {
         }
     }
 
+    fn mark_dirty(&mut self, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        match connection.carrier {
+            None => list(&mut self.dirty, connection, slot),
+            Some(_) => list(&mut self.dirty_branches, connection, slot),
+        }
+    }
+
     fn find(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(slot_of(id) as usize)?;
         (connection.id == id).then_some(connection)
@@ -439,15 +448,15 @@ impl Shard {
     }
 }
 
-const fn slot_of(id: ConnectionId) -> u32 {
-    id.0 as u32
-}
-
 /// Lists a connection as one to be written, once, and not while its socket is blocked.
 #[inline]
-fn mark_dirty(dirty: &mut Vec<u32>, connection: &mut Connection, slot: u32) {
+fn list(dirty: &mut Vec<u32>, connection: &mut Connection, slot: u32) {
     if !connection.dirty && !connection.blocked {
         connection.dirty = true;
         dirty.push(slot);
     }
+}
+
+const fn slot_of(id: ConnectionId) -> u32 {
+    id.0 as u32
 }

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use switchboard_protocols::Frame;
+use switchboard_sys::SLICES_MAX;
 
-/// Frames given to one write at most: what the kernel takes well under its own limit of 1,024.
-pub const SLICES_MAX: usize = 64;
-
-/// Frames that wait, with how much of the first is written already. Empty, it owns no memory.
+/// Frames that wait, with how much of the first is written already. With one frame or none, which is how outboxes of
+/// sockets that keep up are, it owns no memory.
 #[derive(Default)]
 pub(super) struct Outbox {
-    frames: VecDeque<Frame>,
+    first: Option<Frame>,
+    /// What comes after the first; empty while there is none.
+    #[expect(clippy::box_collection, reason = "what nearly never is there should not make every connection larger")]
+    rest: Option<Box<VecDeque<Frame>>>,
     /// Bytes of the first frame that are written.
     written: usize,
     /// Bytes that wait, the written part of the first frame not counted.
@@ -20,45 +22,45 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Bytes that wait.
     #[must_use]
+    #[inline]
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Puts a frame at the end.
-    pub(super) fn push(&mut self, frame: Frame) {
-        if !frame.is_empty() {
-            self.bytes += frame.len();
-            self.frames.push_back(frame);
-        }
-    }
-
-    /// The bytes that wait, if they are of a single frame.
     #[inline]
-    pub(super) fn only(&self) -> Option<&[u8]> {
-        let first = self.frames.front()?;
-        (self.frames.len() == 1).then(|| &first.bytes()[self.written..])
+    pub(super) fn push(&mut self, frame: Frame) {
+        if frame.is_empty() {
+            return;
+        }
+        self.bytes += frame.len();
+        match self.first {
+            None => self.first = Some(frame),
+            Some(_) => self.rest.get_or_insert_default().push_back(frame),
+        }
     }
 
-    /// The bytes to write next, as slices in order; gives how many slices there are.
-    pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
-        let mut count = 0;
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            let from = if count == 0 { self.written } else { 0 };
-            *slice = IoSlice::new(&frame.bytes()[from..]);
-            count += 1;
-        }
-        count
+    /// Adds the bytes to write next, as slices in order, at most [`SLICES_MAX`]; gives how many slices there are.
+    #[inline]
+    pub(super) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) -> usize {
+        let Some(first) = &self.first else { return 0 };
+        slices.push(IoSlice::new(&first.bytes()[self.written..]));
+        let Some(rest) = &self.rest else { return 1 };
+        let before = slices.len();
+        slices.extend(rest.iter().take(SLICES_MAX - 1).map(|frame| IoSlice::new(frame.bytes())));
+        1 + slices.len() - before
     }
 
     /// The first frame whole, for transports on which a frame is one datagram.
     #[must_use]
-    pub(super) fn first(&self) -> Option<&Frame> {
-        self.frames.front()
+    pub(super) const fn first(&self) -> Option<&Frame> {
+        self.first.as_ref()
     }
 
     /// Takes the first frame out, whole: for outboxes whose frames go elsewhere than to a socket.
     pub(super) fn take(&mut self) -> Option<Frame> {
-        let frame = self.frames.pop_front()?;
+        let frame = self.first.take()?;
+        self.advance();
         self.bytes -= frame.len();
         Some(frame)
     }
@@ -66,27 +68,36 @@ impl Outbox {
     /// Puts another frame in the place of each, of an outbox of which nothing is partly written.
     pub(super) fn change(&mut self, change: impl Fn(&Frame) -> Frame) {
         self.bytes = 0;
-        for frame in &mut self.frames {
+        for frame in self.first.iter_mut().chain(self.rest.iter_mut().flat_map(|rest| rest.iter_mut())) {
             *frame = change(frame);
             self.bytes += frame.len();
         }
     }
 
     /// The socket took this many bytes.
+    #[inline]
     pub(super) fn wrote(&mut self, mut count: usize) {
         self.bytes -= count;
         while count > 0 {
-            let left = self.frames[0].len() - self.written;
+            let left = self.first.as_ref().map_or(0, Frame::len) - self.written;
             if count < left {
                 self.written += count;
                 return;
             }
             count -= left;
             self.written = 0;
-            self.frames.pop_front();
+            self.first = None;
+            self.advance();
         }
-        if self.frames.is_empty() && self.frames.capacity() > 8 {
-            self.frames = VecDeque::new();
+    }
+
+    /// Puts the next frame into the first place, which is empty.
+    #[inline]
+    fn advance(&mut self) {
+        let Some(rest) = &mut self.rest else { return };
+        self.first = rest.pop_front();
+        if rest.is_empty() {
+            self.rest = None;
         }
     }
 
@@ -94,9 +105,11 @@ impl Outbox {
     /// another. Gives how many bytes were dropped.
     pub(super) fn clear(&mut self) -> usize {
         let before = self.bytes;
-        self.frames.truncate(usize::from(self.written > 0));
-        self.frames.shrink_to_fit();
-        self.bytes = self.frames.front().map_or(0, |frame| frame.len() - self.written);
+        self.rest = None;
+        if self.written == 0 {
+            self.first = None;
+        }
+        self.bytes = self.first.as_ref().map_or(0, |frame| frame.len() - self.written);
         before - self.bytes
     }
 }
@@ -124,9 +137,9 @@ mod tests {
                 if outbox.bytes() == 0 {
                     break;
                 }
-                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-                let count = outbox.gather(&mut slices);
-                let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+                let mut slices = Vec::new();
+                prop_assert!(outbox.gather(&mut slices) <= SLICES_MAX);
+                let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
                 let taken = bytes.len().min(*size);
                 written.extend_from_slice(&bytes[..taken]);
                 outbox.wrote(taken);
@@ -144,7 +157,7 @@ mod tests {
         }
         outbox.wrote(2);
         assert_eq!(outbox.clear(), 11);
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut slices = Vec::new();
         assert_eq!(outbox.gather(&mut slices), 1);
         assert_eq!(&*slices[0], b"rst");
         outbox.wrote(3);

@@ -1,7 +1,7 @@
 //! Bytes in: from a connection's decoder to the engine.
 
+use super::Shard;
 use super::connection::Phase;
-use super::{Shard, mark_dirty};
 use crate::message::ToEngine;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use switchboard_core::{CloseReason, Request};
@@ -142,9 +142,8 @@ impl Shard {
         if connection.paused || connection.carrier.is_some() {
             self.resume_paused(now);
         }
-        let connection = &mut self.connections[slot as usize];
-        if connection.phase != Phase::Gone {
-            mark_dirty(&mut self.dirty, connection, slot);
+        if self.connections[slot as usize].phase != Phase::Gone {
+            self.mark_dirty(slot);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The shard's state, driven by hand: who gets what, who is closed when, and what the driver is asked to do.
 
 mod lasting;
+mod runs;
 
 use super::*;
 use crate::message::{Published, ToShard};
@@ -101,9 +102,9 @@ impl World {
 
     fn write(&mut self, slot: u32) {
         loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.shard.gather(slot, &mut slices);
-            let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+            let mut slices = Vec::new();
+            self.shard.gather(slot, &mut slices);
+            let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
             if bytes.is_empty() {
                 return self.shard.written(slot);
             }

@@ -6,8 +6,7 @@ use crate::check::{Check, Verdict};
 use crate::network::{Input, LinkId, Network, Written};
 use crate::tap::Told;
 use crate::world::Happening;
-use std::io::IoSlice;
-use switchboard_server::shard::{SLICES_MAX, Want};
+use switchboard_server::shard::Want;
 
 /// Reads of one socket before others have their turn.
 const READS_PER_TURN: usize = 4;
@@ -30,13 +29,10 @@ impl Server {
         if reads_first {
             self.read_all(context, network, place);
         }
-        while let Some(messages) = self.shards[place].inbox.pop_front() {
-            for message in messages {
-                self.shards[place].shard.deliver(now, message);
-                if self.shards[place].shard.wants_writing() {
-                    self.write_dirty(context, network, check, place)?;
-                }
-            }
+        let inbox = std::mem::take(&mut self.shards[place].inbox);
+        let mut messages = inbox.into_iter().flatten();
+        while self.shards[place].shard.deliver_all(now, &mut messages) {
+            self.write_dirty(context, network, check, place)?;
         }
         if !reads_first {
             self.read_all(context, network, place);
@@ -151,7 +147,7 @@ impl Server {
         for slot in dirty {
             let Some(link) = post.links.get(&slot).copied() else { continue };
             loop {
-                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let mut slices = Vec::new();
                 let count = post.shard.gather(slot, &mut slices);
                 if count == 0 {
                     post.shard.written(slot);

@@ -1,0 +1,218 @@
+//! Many sockets written in one go: with a system call each, or with one for them all.
+
+use crate::ring::Ring;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+/// Sockets that are written in one go at most.
+pub const FLUSH_MAX: usize = 256;
+/// Slices that one socket is given at most: what the kernel takes in one write, well under its own limit of 1,024.
+pub const SLICES_MAX: usize = 64;
+
+/// What is to be written: sockets, each with the slices that it is given.
+///
+/// The sockets and the bytes are borrowed for as long as this lives.
+#[derive(Default)]
+pub struct Writes<'a> {
+    pub(crate) slices: Vec<IoSlice<'a>>,
+    pub(crate) sockets: Vec<Write<'a>>,
+}
+
+/// One socket of [`Writes`], and where its slices end; they begin where those of the one before it end.
+#[derive(Clone, Copy)]
+pub(crate) struct Write<'a> {
+    pub socket: BorrowedFd<'a>,
+    pub end: usize,
+}
+
+impl<'a> Writes<'a> {
+    /// Nothing, with room for this many sockets that have one slice each.
+    #[must_use]
+    pub fn with_capacity(sockets: usize) -> Self {
+        Self { slices: Vec::with_capacity(sockets), sockets: Vec::with_capacity(sockets) }
+    }
+
+    /// Adds a socket with the slices that `fill` adds. No slices: nothing is added.
+    ///
+    /// # Panics
+    /// There are [`FLUSH_MAX`] sockets already, or `fill` adds more than [`SLICES_MAX`] slices.
+    pub fn push(&mut self, socket: BorrowedFd<'a>, fill: impl FnOnce(&mut Vec<IoSlice<'a>>)) -> bool {
+        let begin = self.slices.len();
+        fill(&mut self.slices);
+        let end = self.slices.len();
+        assert!(end - begin <= SLICES_MAX && self.sockets.len() < FLUSH_MAX, "more is written at once than is allowed");
+        if end > begin {
+            self.sockets.push(Write { socket, end });
+        }
+        end > begin
+    }
+
+    /// How many sockets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Whether there is no socket.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sockets.is_empty()
+    }
+
+    /// The slices of the socket at `at`.
+    pub(crate) fn slices_of(&self, at: usize) -> &[IoSlice<'a>] {
+        let begin = if at == 0 { 0 } else { self.sockets[at - 1].end };
+        &self.slices[begin..self.sockets[at].end]
+    }
+}
+
+/// Writes to many stream sockets, and waits for none.
+pub struct Flusher {
+    ring: Option<Ring>,
+}
+
+impl Flusher {
+    /// One that makes a system call for each socket.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { ring: None }
+    }
+
+    /// One that makes a system call for all of them, with `io_uring`. It is to be used on the thread that made it.
+    ///
+    /// # Errors
+    /// The kernel has no `io_uring`, does not allow it here (containers often forbid it), or is older than 6.1.
+    pub fn ring() -> io::Result<Self> {
+        Ok(Self { ring: Some(Ring::new()?) })
+    }
+
+    /// Whether it uses `io_uring`.
+    #[must_use]
+    pub const fn is_ring(&self) -> bool {
+        self.ring.is_some()
+    }
+
+    /// Writes what each socket takes at once. `results` is what each write gave, in the order of `writes`: the bytes
+    /// that were taken, `WouldBlock` if the socket is full, or why it failed.
+    pub fn flush(&mut self, writes: &Writes<'_>, results: &mut Vec<io::Result<usize>>) {
+        results.clear();
+        match &mut self.ring {
+            // A ring for one socket is a longer way to the same call.
+            Some(ring) if writes.len() > 1 => {
+                if !ring.flush(writes, results) {
+                    self.ring = None;
+                }
+            }
+            Some(_) | None => results.extend((0..writes.len()).map(|at| write_one(writes, at))),
+        }
+    }
+}
+
+/// One write as a system call of its own.
+pub(crate) fn write_one(writes: &Writes<'_>, at: usize) -> io::Result<usize> {
+    let socket = writes.sockets[at].socket;
+    let socket = socket2::SockRef::from(&socket);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    loop {
+        let result = match writes.slices_of(at) {
+            [one] => socket.send_with_flags(one, flags),
+            more => socket.send_vectored_with_flags(more, flags),
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (near, far)
+    }
+
+    /// Every kind that this machine has.
+    fn flushers() -> Vec<Flusher> {
+        let ring = Flusher::ring().map_err(|error| eprintln!("without io_uring: {error}")).ok();
+        [Some(Flusher::plain()), ring].into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn each_socket_gets_its_own_slices_in_order() {
+        for mut flusher in flushers() {
+            let pairs: Vec<_> = (0..FLUSH_MAX).map(|_| pair()).collect();
+            let texts: Vec<String> = (0..pairs.len()).map(|number| format!("<{number}>")).collect();
+            let mut results = Vec::new();
+            for _ in 0..3 {
+                let mut writes = Writes::with_capacity(pairs.len());
+                for (number, (near, _)) in pairs.iter().enumerate() {
+                    writes.push(near.as_fd(), |slices| {
+                        // Some get one slice, some get as many as there may be.
+                        let count = if number % 5 == 0 { SLICES_MAX } else { 1 };
+                        slices.extend((0..count).map(|_| IoSlice::new(texts[number].as_bytes())));
+                    });
+                }
+                flusher.flush(&writes, &mut results);
+                for ((number, (_, far)), result) in pairs.iter().enumerate().zip(&results) {
+                    let expected = texts[number].repeat(if number % 5 == 0 { SLICES_MAX } else { 1 });
+                    assert_eq!(result.as_ref().ok(), Some(&expected.len()));
+                    let mut read = vec![0; expected.len()];
+                    { far }.read_exact(&mut read).unwrap();
+                    assert_eq!(read, expected.as_bytes());
+                }
+                assert_eq!(results.len(), pairs.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_socket_a_dead_one_and_a_live_one_are_told_apart() {
+        for mut flusher in flushers() {
+            let (full, _full_peer) = pair();
+            let (dead, dead_peer) = pair();
+            let (live, mut live_peer) = pair();
+            drop(dead_peer);
+            dead.shutdown(std::net::Shutdown::Both).unwrap();
+            let block = vec![7; 1 << 20];
+            let mut results = Vec::new();
+            let mut rounds = 0;
+            loop {
+                let mut writes = Writes::default();
+                for (socket, bytes) in [(&full, &block[..]), (&dead, b"x"), (&live, b"y")] {
+                    writes.push(socket.as_fd(), |slices| slices.push(IoSlice::new(bytes)));
+                }
+                flusher.flush(&writes, &mut results);
+                rounds += 1;
+                assert!(rounds < 100, "a peer that reads nothing takes no end of bytes");
+                assert_eq!(results[1].as_ref().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+                assert_eq!(*results[2].as_ref().unwrap(), 1);
+                if results[0].as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                    break;
+                }
+            }
+            let mut read = vec![0; rounds];
+            live_peer.read_exact(&mut read).unwrap();
+            assert_eq!(read, b"y".repeat(rounds));
+        }
+    }
+
+    #[test]
+    fn what_has_no_slices_is_not_written() {
+        let (near, _far) = pair();
+        let mut writes = Writes::default();
+        assert!(!writes.push(near.as_fd(), |_| {}));
+        assert!(writes.is_empty());
+        let mut results = vec![Ok(1)];
+        Flusher::plain().flush(&writes, &mut results);
+        assert!(results.is_empty());
+    }
+}
