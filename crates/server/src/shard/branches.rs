@@ -41,7 +41,7 @@ impl Shard {
         let Some(connection) = self.connections.get(slot as usize) else { return false };
         let held = |slot: u32| {
             let connection = &self.connections[slot as usize];
-            (self.backlogged && connection.parked > 0) || connection.reads >= READS_MAX
+            (self.backlogged && connection.parked > 0) || connection.reads >= READS_MAX || connection.gate.is_some()
         };
         held(slot) || connection.branches.iter().any(|(_, branch)| held(*branch))
     }

@@ -1,8 +1,8 @@
 //! Events and replies out: from the engine to the members' outboxes.
 
 use super::connection::{Connection, Phase};
-use super::gate::{Missed, Since};
-use super::{Shard, Want};
+use super::gate::{Gate, Missed, Since};
+use super::{GATE_MS, Shard, Want};
 use crate::message::{Read, ToShard};
 use std::sync::Arc;
 use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq, Time};
@@ -130,7 +130,9 @@ impl Shard {
         let Some(slot) = self.slot(connection) else { return };
         let connection = &mut self.connections[slot as usize];
         if matches!(connection.phase, Phase::Open | Phase::Finishing) {
-            connection.gate.get_or_insert_default().miss(missed);
+            let until = self.now + GATE_MS;
+            connection.gate.get_or_insert_with(|| Box::new(Gate::new(until))).miss(missed);
+            self.set_alarm(slot);
             self.advance_gate(slot);
         }
     }
@@ -288,6 +290,7 @@ impl Shard {
                 Some(frame) => self.push(slot, frame),
                 None => {
                     connection.gate = None;
+                    self.resume_paused(self.now);
                     return;
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use switchboard_core::{Pos, Seq};
-use switchboard_protocols::Frame;
+use switchboard_protocols::{Frame, Tick};
 
 /// A part of a room's log that is to be replayed: `after < seq <= through`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,9 @@ pub(super) struct Since {
 }
 
 /// What an open gate holds back, and what has to be replayed before it drains.
-#[derive(Default)]
 pub(super) struct Gate {
+    /// When it has been open for too long.
+    until: Tick,
     missed: VecDeque<Missed>,
     held: VecDeque<Frame>,
     held_bytes: usize,
@@ -38,6 +39,18 @@ pub(super) struct Gate {
 pub(super) struct Overflow;
 
 impl Gate {
+    /// An open gate that holds nothing yet.
+    #[must_use]
+    pub(super) const fn new(until: Tick) -> Self {
+        Self { until, missed: VecDeque::new(), held: VecDeque::new(), held_bytes: 0, reading: false }
+    }
+
+    /// When it has been open for too long.
+    #[must_use]
+    pub(super) const fn until(&self) -> Tick {
+        self.until
+    }
+
     /// Adds a part to be replayed, after those that are there.
     pub(super) fn miss(&mut self, missed: Missed) {
         self.missed.push_back(missed);
@@ -131,7 +144,7 @@ mod tests {
 
     #[test]
     fn parts_are_read_one_after_the_other_and_page_by_page() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::new(60_000);
         gate.miss(missed("a", 3, 7));
         gate.miss(missed("b", 0, 1));
         assert_eq!(gate.next_page(), Some(missed("a", 3, 7)));
@@ -148,7 +161,7 @@ mod tests {
     #[test]
     fn it_holds_as_much_as_it_may_and_not_one_more() {
         let frame = || Frame::new(Bytes::from_static(b"12345"));
-        let mut gate = Gate::default();
+        let mut gate = Gate::new(60_000);
         assert_eq!(gate.hold(frame(), 2, 10), Ok(()));
         assert_eq!(gate.hold(frame(), 2, 10), Ok(()));
         assert_eq!(gate.hold(frame(), 2, 100), Err(Overflow), "by count");

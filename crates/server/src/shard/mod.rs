@@ -44,6 +44,10 @@ const READS_MAX: u32 = 4;
 /// How long a connection that we end may take to read what we sent and to end its side.
 const LINGER_MS: u64 = 2_000;
 
+/// How long a gate may stay open. Meanwhile its connection is not read, so that answers to what it goes on asking cannot
+/// fill the gate; after it, the connection is closed with `gate_overflow` and can resume from where it is.
+const GATE_MS: u64 = 60_000;
+
 /// Makes the conversation of a connection that turned out to speak JSON.
 pub type MakeJson = Arc<dyn Fn() -> Box<dyn Conversation> + Send + Sync>;
 
@@ -369,6 +373,10 @@ impl Shard {
             self.give_up(slot);
             return;
         }
+        if connection.gate.as_ref().is_some_and(|gate| gate.until() <= now) {
+            self.close(now, slot, CloseReason::GateOverflow);
+            return;
+        }
         if connection.phase == Phase::Open && !connection.paused {
             if connection.idle_ms > 0 && connection.heard + connection.idle_ms <= now {
                 self.close(now, slot, CloseReason::Idle);
@@ -382,7 +390,8 @@ impl Shard {
     /// Puts the connection's next deadline into the wheel, if it is earlier than the one that is there.
     fn set_alarm(&mut self, slot: u32) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        let mut deadline = connection.give_up;
+        let gate = connection.gate.as_ref().map_or(Tick::MAX, |gate| gate.until());
+        let mut deadline = connection.give_up.min(gate);
         if connection.phase == Phase::Open && !connection.paused {
             deadline = deadline.min(connection.conversation.deadline().unwrap_or(Tick::MAX));
             if connection.idle_ms > 0 {

@@ -136,3 +136,34 @@ fn a_deadline_that_fell_into_a_pause_is_met_after_it() {
     world.turn(usize::MAX);
     assert_eq!(world.told.len(), told + 2, "the second message");
 }
+
+#[test]
+fn who_resumes_is_not_read_until_the_gate_is_gone() {
+    let mut world = World::new();
+    let (slot, id) = world.json();
+    assert!(world.shard.may_read(slot));
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    assert!(!world.shard.may_read(slot), "its answers would fill the gate");
+    let read = Read::Replay { room: "lobby".into(), after: 0, through: 1 };
+    world.shard.deliver(world.now, ToShard::Page { connection: id, read, result: Ok(old(1..=1, "old")) });
+    world.turn(usize::MAX);
+    world.turn(usize::MAX);
+    assert!(world.wants.contains(&Want::Resume(slot)));
+    assert!(world.shard.may_read(slot));
+    assert_eq!(world.seqs(slot), [1]);
+}
+
+#[test]
+fn a_gate_does_not_stay_open_for_good() {
+    let mut world = World::new();
+    let (slot, id) = world.json();
+    world.now = 5;
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    for (now, closed) in [(5 + GATE_MS - 1, false), (5 + GATE_MS + 25, true)] {
+        world.now = now;
+        world.shard.turn(now);
+        world.turn(usize::MAX);
+        assert_eq!(world.shard.closed.contains(&CloseReason::GateOverflow), closed, "at {now}");
+    }
+    assert!(world.written[&slot].contains("gate_overflow"));
+}
