@@ -19,6 +19,7 @@ use crate::exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    switchboard_sys::return_freed_memory_at_once();
     // The panic's message is on standard error by then; its code tells it from a refusal.
     catch_unwind(|| run(Cli::parse())).unwrap_or(Exit::Panic.into())
 }

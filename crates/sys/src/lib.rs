@@ -3,6 +3,8 @@
 //! This is the only crate that may contain `unsafe`: each block is small, says why it is sound, and
 //! takes nothing from its caller but what the types already guarantee.
 
+#[cfg(feature = "allocator")]
+mod allocator;
 mod datagrams;
 pub mod disk;
 mod files;
@@ -17,6 +19,8 @@ mod ring;
 mod ring;
 mod round_trip;
 
+#[cfg(feature = "allocator")]
+pub use allocator::return_freed_memory_at_once;
 pub use datagrams::{BATCH_MAX, send_datagrams};
 pub use files::{Nofile, nofile, raise_nofile};
 pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Writes};
