@@ -5,7 +5,7 @@
 import { Connection, Interrupted, Refused, webSocket } from './connection.js';
 import { next as nextPending, PASSING, restored } from './state/queue.js';
 import { EMPTY, reduce } from './state/reduce.js';
-import { firstSeq, itemOf, lastSeq } from './state/room.js';
+import { firstSeq, itemOf, lastSeq, WINDOW } from './state/room.js';
 import { messageId } from './state/words.js';
 import { browser, tab } from './storage.js';
 
@@ -26,8 +26,10 @@ export class Session {
   #changed;
   #live;
   #connection;
-  /** @type {Set<string>} */
-  #loading = new Set();
+  /** The pages of history that are on their way, one for a room. @type {Map<string, Promise<void>>} */
+  #loads = new Map();
+  /** Rooms whose people are asked for, or were just now. @type {Set<string>} */
+  #asked = new Set();
   /** @type {'resume' | 'further' | 'fresh'} */
   #mode;
   #nickRefused = false;
@@ -186,22 +188,24 @@ export class Session {
   loadBefore(key) {
     const room = this.room(key);
     if (!room?.loaded || room.atStart || room.isPerson) return;
-    this.#load(key, 'before', { before: firstSeq(room) });
+    this.#load(key, 'before', firstSeq(room));
   }
 
   /** Newer history, if the window does not reach the end. @param {string} key */
   loadAfter(key) {
     const room = this.room(key);
     if (!room?.loaded || room.atEnd || room.isPerson) return;
-    this.#load(key, 'after', { after: lastSeq(room) });
+    this.#load(key, 'after', lastSeq(room));
   }
 
   /** The history around a message. @param {string} key @param {number} seq */
   async loadAround(key, seq) {
+    // What is on its way goes first; it may even have the place.
+    await this.#loads.get(key);
     const room = this.room(key);
     if (!room || room.items.some((item) => item.seq === seq)) return;
     this.dispatch({ do: 'following', key, following: false });
-    await this.#load(key, 'around', { before: seq + PAGE / 2 });
+    await this.#load(key, 'around', seq + PAGE / 2);
   }
 
   /** The end of the history, from wherever the window is. @param {string} key */
@@ -213,19 +217,37 @@ export class Session {
   /**
    * @param {string} key
    * @param {'latest' | 'before' | 'after' | 'around'} where
-   * @param {Record<string, number>} range
+   * @param {number} edge the line where the page begins or ends; of the latest there is none
+   * @returns {Promise<void>}
    */
-  async #load(key, where, range) {
-    if (this.#loading.has(key) || !this.#connection.isOpen) return;
-    this.#loading.add(key);
+  #load(key, where, edge) {
+    if (this.#loads.has(key) || !this.#connection.isOpen) return Promise.resolve();
+    const load = this.#fetch(key, where, edge).then((goesOn) => {
+      this.#loads.delete(key);
+      // Something else may be wanted by now, and what came may not have fitted any more.
+      if (goesOn) this.#schedule();
+    });
+    this.#loads.set(key, load);
+    return load;
+  }
+
+  /**
+   * @param {string} key
+   * @param {'latest' | 'before' | 'after' | 'around'} where
+   * @param {number} edge
+   * @returns {Promise<boolean>} whether it is worth looking for what is still missing
+   */
+  async #fetch(key, where, edge) {
+    const range = where === 'latest' ? {} : where === 'after' ? { after: edge } : { before: edge };
     try {
       const page = await this.#connection.request({ type: 'history', room: key.slice(1), limit: PAGE, ...range });
-      this.dispatch({ do: 'page', key, page, where });
+      this.dispatch({ do: 'page', key, page, where, edge });
+      return true;
     } catch (error) {
-      // Drawing it again finds what is still missing.
-      if (error instanceof Refused && error.code === 'rate_limited') setTimeout(() => this.#schedule(), PASSING_MS);
-    } finally {
-      this.#loading.delete(key);
+      // Other refusals stay the same however often one asks.
+      if (!(error instanceof Refused) || error.code !== 'rate_limited') return false;
+      await pause(PASSING_MS);
+      return true;
     }
   }
 
@@ -233,17 +255,17 @@ export class Session {
   #settle() {
     const room = this.room(this.state.current);
     if (room?.joined && !room.isPerson && this.#connection.isOpen) {
-      if (!room.loaded) this.#load(room.key, 'latest', {});
-      else if (!room.atEnd && room.following) this.#load(room.key, 'after', { after: lastSeq(room) });
-      if (room.people === null && !this.#loading.has(`people ${room.key}`)) this.#people(room.key);
+      const missing = room.seq - lastSeq(room);
+      if (!room.loaded || (!room.atEnd && room.following && missing > WINDOW)) this.#load(room.key, 'latest', 0);
+      else if (!room.atEnd && room.following) this.#load(room.key, 'after', lastSeq(room));
+      if (room.people === null && !this.#asked.has(room.key)) this.#people(room.key);
     }
     this.#keepReads();
   }
 
   /** @param {string} key */
   async #people(key) {
-    const mark = `people ${key}`;
-    this.#loading.add(mark);
+    this.#asked.add(key);
     try {
       const people = await this.#connection.request({ type: 'members', room: key.slice(1) });
       this.dispatch({ do: 'people', key, people });
@@ -252,7 +274,7 @@ export class Session {
     } finally {
       // In a large room the list would be asked for with each change: it may be some seconds old.
       setTimeout(() => {
-        if (this.#loading.delete(mark) && this.room(key)?.people === null) this.#schedule();
+        if (this.#asked.delete(key) && this.room(key)?.people === null) this.#schedule();
       }, 5_000);
     }
   }
@@ -275,7 +297,7 @@ export class Session {
   #welcomed(welcome) {
     this.#mode = 'resume';
     this.#nickRefused = false;
-    for (const mark of this.#loading) if (mark.startsWith('people ')) this.#loading.delete(mark);
+    this.#asked.clear();
     tab.set('session', { token: welcome.token });
     browser.set('user', { ...browser.get('user'), token: welcome.token });
     const kept = browser.get('reads');
@@ -353,7 +375,7 @@ export class Session {
       if (error instanceof Interrupted) return;
       const code = error instanceof Refused ? error.code : 'internal';
       this.dispatch({ do: 'refused', id, code, reason: error instanceof Error ? error.message : '' });
-      if (PASSING.includes(code)) await new Promise((resolve) => { setTimeout(resolve, PASSING_MS); });
+      if (PASSING.includes(code)) await pause(PASSING_MS);
     }
     this.#pump();
   }
@@ -379,4 +401,9 @@ export class Session {
     if (kept?.epoch !== this.state.epoch) return;
     for (const [name, seq] of Object.entries(kept.rooms)) this.dispatch({ do: 'read', key: `#${name}`, seq: Number(seq) });
   }
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => { setTimeout(resolve, ms); });
 }

@@ -14,7 +14,7 @@ const PEOPLE_MAX = 500;
  * @typedef {{ do: 'link', link: Link }
  *   | { do: 'welcome', welcome: Incoming, reads: Record<string, number> }
  *   | { do: 'event', event: Incoming, now: number }
- *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around' }
+ *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
  *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
  *   | { do: 'left', key: string }
  *   | { do: 'people', key: string, people: Incoming }
@@ -53,7 +53,7 @@ export function reduce(state, action) {
     }
     case 'welcome': return welcome(state, action.welcome, action.reads);
     case 'event': return event(state, action.event, action.now);
-    case 'page': return page(state, action.key, action.page, action.where);
+    case 'page': return page(state, action.key, action.page, action.where, action.edge);
     case 'joined': return joined(state, action.row);
     case 'left': return withoutRoom(state, action.key);
     case 'people': return people(state, action.key, action.people);
@@ -319,14 +319,15 @@ function renamed(state, event, now) {
  * @param {string} key
  * @param {Incoming} page
  * @param {'latest' | 'before' | 'after' | 'around'} where
+ * @param {number} edge
  * @returns {State}
  */
-function page(state, key, page, where) {
+function page(state, key, page, where, edge) {
   const items = (page.events ?? []).map((event) => itemOf(event, state.me.nick)).filter((item) => item !== null);
   const arrived = new Set(items.map((item) => item.key));
   const pending = state.pending.filter((message) => !arrived.has(message.id));
   const next = pending.length < state.pending.length ? { ...state, pending } : state;
-  return seen(inRoom(next, key, (room) => merge(room, items, where, page.more === true)));
+  return seen(inRoom(next, key, (room) => merge(room, items, where, page.more === true, edge)));
 }
 
 /**

@@ -138,9 +138,13 @@ function limited(room) {
  * @param {Item[]} page oldest first
  * @param {'latest' | 'before' | 'after' | 'around'} where
  * @param {boolean} more there is further history in the direction asked for
+ * @param {number} edge the line that was at the window's edge when the page was asked for
  * @returns {Room}
  */
-export function merge(room, page, where, more) {
+export function merge(room, page, where, more, edge) {
+  // Meanwhile the window may have been cut, or begun anew: the page would lie beside it, with a hole between.
+  if (where === 'before' && edge !== firstSeq(room)) return room;
+  if (where === 'after' && edge !== lastSeq(room)) return room;
   const known = new Set(page.map((item) => item.key));
   const others = room.items.filter((item) => !known.has(item.key));
   const last = page.at(-1)?.seq ?? 0;

@@ -10,6 +10,10 @@ import { chromium } from 'playwright-core';
 
 const PROGRAM = process.env.SWITCHBOARD ?? fileURLToPath(new URL('../../target/debug/switchboard', import.meta.url));
 const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** How much slower pages are made, to find what only holds on a quiet machine: `SLOW=10 npm run browser`. */
+const SLOW = Number(process.env.SLOW ?? 1);
+/** Whoever waits this long waits in vain, on a busy machine, too. */
+export const PATIENCE_MS = 90_000;
 /** Tests say a lot in a short time. */
 export const UNLIMITED = ['limits.messages_per_second=0', 'limits.commands_per_second=0'].flatMap((setting) => ['--set', setting]);
 
@@ -68,11 +72,25 @@ export function browse(more = []) {
  */
 export async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await open(context, url);
+  return { context, page, faults: page.faults };
+}
+
+/**
+ * One more tab of somebody.
+ * @param {import('playwright-core').BrowserContext} context
+ * @param {string} url
+ * @param {(page: import('playwright-core').Page) => Promise<void>} [prepare]
+ * @returns {Promise<import('playwright-core').Page & { faults: string[] }>}
+ */
+export async function open(context, url, prepare) {
   const page = await context.newPage();
   const faults = watch(page);
+  if (SLOW > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: SLOW });
+  await prepare?.(page);
   await page.goto(url);
-  return { context, page, faults };
+  return Object.assign(page, { faults });
 }
 
 /** @param {import('playwright-core').Page} page */
@@ -107,13 +125,64 @@ export async function call(page, nick) {
  * @param {string} text
  */
 export async function say(page, text) {
-  await page.getByRole('textbox', { name: 'Message' }).fill(text);
-  await page.keyboard.press('Enter');
+  const box = page.getByRole('textbox', { name: 'Message' });
+  await box.fill(text);
+  await box.press('Enter');
 }
 
-/** Texts of the messages on the page. @param {import('playwright-core').Page} page */
-export function texts(page) {
-  return page.locator('article .body').allTextContents();
+/**
+ * A message with this text; not what the live region says of it.
+ * @param {import('playwright-core').Page} page
+ * @param {string | RegExp} text
+ */
+export function message(page, text) {
+  return page.locator('article', { hasText: text });
+}
+
+/**
+ * The same, stored by the server.
+ * @param {import('playwright-core').Page} page
+ * @param {string | RegExp} text
+ */
+export function stored(page, text) {
+  return page.locator('article:not(.sending, .waiting, .failed)', { hasText: text });
+}
+
+/**
+ * Waits until these are the messages on the page, all of them stored: pages draw when they come to it, so a look at one
+ * moment proves nothing.
+ * @param {import('playwright-core').Page} page
+ * @param {string[]} texts
+ */
+export async function shows(page, texts) {
+  const wanted = JSON.stringify(texts);
+  try {
+    await page.waitForFunction((all) => {
+      const its = [...document.querySelectorAll('article .body')].map((body) => body.textContent);
+      return JSON.stringify(its) === all && !document.querySelector('article:is(.sending, .waiting)');
+    }, wanted);
+  } catch (error) {
+    const its = await page.locator('article .body').allTextContents();
+    throw new Error(`the page shows ${JSON.stringify(its)}, not ${wanted}`, { cause: error });
+  }
+}
+
+/**
+ * Begins to watch for a text that may be there for a moment only, and gives what ends when it was.
+ * @param {import('playwright-core').Page} page
+ * @param {string} selector
+ * @param {string} text
+ */
+export async function watchFor(page, selector, text) {
+  const seen = await page.evaluateHandle(([place, words]) => {
+    const element = document.querySelector(place);
+    const has = () => element.textContent.includes(words);
+    return { promise: new Promise((resolve) => {
+      if (has()) resolve(true);
+      new MutationObserver(() => { if (has()) resolve(true); }).observe(element, { childList: true, characterData: true, subtree: true });
+    }) };
+  }, [selector, text]);
+  return () => seen.evaluate(({ promise }) => promise);
 }
 
 /**
@@ -160,16 +229,17 @@ export async function program(port, nick) {
 }
 
 /**
- * A proxy in front of a server that can be cut and mended, as networks are.
+ * A proxy in front of a server, which can be cut and mended as networks are, and led to another server.
  * @param {number} to
  */
 export async function proxy(to) {
   /** @type {Set<net.Socket>} */
   const sockets = new Set();
   let isCut = false;
+  let target = to;
   const server = net.createServer((near) => {
     if (isCut) return near.destroy();
-    const far = net.connect(to, '127.0.0.1');
+    const far = net.connect(target, '127.0.0.1');
     for (const [one, other] of [[near, far], [far, near]]) {
       sockets.add(one);
       one.on('error', () => {});
@@ -189,6 +259,8 @@ export async function proxy(to) {
       for (const socket of sockets) socket.destroy();
     },
     mend() { isCut = false; },
+    /** From now on this is where it leads: a server that comes back need not get its old port. @param {number} port */
+    lead(port) { target = port; },
     end() {
       this.cut();
       server.close();

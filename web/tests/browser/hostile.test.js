@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { browse, call, plug, program, serve, UNLIMITED, visit } from '../support.js';
+import { browse, call, message, plug, program, serve, UNLIMITED, visit } from '../support.js';
 
 let browser;
 before(async () => { browser = await browse(); });
@@ -56,7 +56,7 @@ test('words without end and overrides stay within their message', async () => {
   peer.tell({ type: 'message', text: '```\n'.repeat(5_000) });
   peer.tell({ type: 'message', text: 'line\n'.repeat(500) });
   peer.tell({ type: 'message', text: 'the end' });
-  await page.getByText('the end').waitFor();
+  await message(page, 'the end').waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
   assert.ok(await page.evaluate(() => document.querySelector('#log').scrollWidth <= document.querySelector('#log').clientWidth));
   for (const button of await page.getByRole('button', { name: /Show all/ }).all()) assert.ok(await button.evaluate((element) => element.closest('article').offsetHeight < 900));
@@ -82,7 +82,7 @@ test('a thousand joins a second are one line, and the page goes on', async () =>
     }
   }
   const nc = await plug(server.port, 'still here');
-  await page.getByText('still here').waitFor();
+  await message(page, 'still here').waitFor();
   assert.ok(await page.locator('#log > *').count() < 12);
   assert.ok(await page.evaluate(() => document.querySelectorAll('*').length) < 600);
   for (const client of [nc, ...peers]) client.end();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { browse, call, plug, say, serve, texts, visit } from '../support.js';
+import { browse, call, message, plug, say, serve, shows, visit, watchFor } from '../support.js';
 
 let server;
 let browser;
@@ -20,12 +20,9 @@ test('two browsers and nc hear each other, in one order', async () => {
   await say(ada.page, 'hello from a browser');
   await nc.hears('<ada> hello from a browser');
   nc.say('hello from nc');
-  await bob.page.getByText('hello from nc').waitFor();
+  await message(bob.page, 'hello from nc').waitFor();
   await say(bob.page, 'hello to both');
-  await ada.page.getByText('hello to both').waitFor();
-  const expected = ['hello from a browser', 'hello from nc', 'hello to both'];
-  assert.deepEqual(await texts(ada.page), expected);
-  assert.deepEqual(await texts(bob.page), expected);
+  for (const { page } of [ada, bob]) await shows(page, ['hello from a browser', 'hello from nc', 'hello to both']);
   const article = bob.page.getByRole('article', { name: /carl: hello from nc, .*by TCP/ });
   assert.equal(await article.getByRole('img', { name: 'by TCP' }).count(), 1);
   assert.match(await bob.page.getByRole('article', { name: /ada: hello/ }).getAttribute('aria-label'), /by WebSocket/);
@@ -55,7 +52,7 @@ test('a line of the Plug in panel is ticked when its client arrives', async () =
 test('Wires shows the live connections, and a message in the bytes of each dialect', async () => {
   const { page, context, faults } = await visit(browser, server.url);
   const nc = await plug(server.port, 'bytes, please');
-  await page.getByText('bytes, please').waitFor();
+  await message(page, 'bytes, please').waitFor();
   await page.getByRole('button', { name: 'Wires' }).click();
   const dialog = page.getByRole('dialog', { name: 'Wires' });
   await dialog.getByRole('row', { name: /TCP text 127\.0\.0\.1:\d+ 1 0 B \d+\.\d\d ms/ }).waitFor();
@@ -80,7 +77,7 @@ test('rooms, private words, topics, search and links', async () => {
   await say(bob.page, '/topic stripes');
   await bob.page.locator('.topic', { hasText: 'stripes' }).waitFor();
   await say(ada.page, '/join design');
-  await ada.page.getByText('the zebra crossing is blue').waitFor();
+  await message(ada.page, 'the zebra crossing is blue').waitFor();
   await ada.page.getByRole('link', { name: 'lobby' }).click();
   await ada.page.getByRole('heading', { name: '#lobby' }).waitFor();
   await say(bob.page, 'ada, what do you think?');
@@ -93,7 +90,7 @@ test('rooms, private words, topics, search and links', async () => {
   await dialog.getByText('Nothing for “zebra” in #lobby.').waitFor();
   await dialog.getByRole('button', { name: 'Search all rooms' }).click();
   await dialog.getByRole('button', { name: /zebra crossing/ }).click();
-  await ada.page.locator('article.target', { hasText: 'zebra' }).waitFor();
+  await ada.page.locator('article:focus', { hasText: 'zebra' }).waitFor();
   await say(ada.page, '/msg bob psst');
   await bob.page.getByRole('link', { name: /ada.*1 mention/ }).click();
   await bob.page.getByRole('article', { name: /ada: psst/ }).waitFor();
@@ -110,19 +107,21 @@ test('typing, recall, drafts, emoji and completion', async () => {
   await call(ada.page, 'ada');
   await call(bob.page, 'bobby');
   const input = ada.page.getByRole('textbox', { name: 'Message' });
+  const typing = await watchFor(bob.page, '#typing', 'is typing');
   await input.pressSequentially('@bob');
   await ada.page.getByRole('option', { name: 'bobby' }).waitFor();
   await ada.page.keyboard.press('Tab');
   await input.pressSequentially(':rocket:');
-  assert.equal(await input.inputValue(), '@bobby 🚀');
-  await bob.page.getByText(/ada.* is typing/).waitFor();
+  const holds = (/** @type {string} */ text) => ada.page.waitForFunction((value) => document.querySelector('#message').value === value, text);
+  await holds('@bobby 🚀');
+  await typing();
   await ada.page.reload();
   await ada.page.getByRole('heading', { name: '#lobby' }).waitFor();
-  await ada.page.waitForFunction(() => document.querySelector('#message').value === '@bobby 🚀');
+  await holds('@bobby 🚀');
   await input.press('Enter');
   await bob.page.locator('article.mention', { hasText: '@bobby 🚀' }).waitFor();
   await input.press('ArrowUp');
-  assert.equal(await input.inputValue(), '@bobby 🚀');
+  await holds('@bobby 🚀');
   await input.fill('/me waves');
   await input.press('Enter');
   await bob.page.locator('article.action', { hasText: 'ada waves' }).waitFor();

@@ -15,7 +15,7 @@ const page = { type: 'history', events: [message(1), message(2)], more: false };
 /** @param {any[]} actions */
 const after = (...actions) => actions.reduce(reduce, EMPTY);
 const heard = (event) => ({ do: 'event', event, now });
-const begin = [{ do: 'welcome', welcome, reads: {} }, { do: 'open', key: '#lobby' }, { do: 'page', key: '#lobby', page, where: 'latest' }];
+const begin = [{ do: 'welcome', welcome, reads: {} }, { do: 'open', key: '#lobby' }, { do: 'page', key: '#lobby', page, where: 'latest', edge: 0 }];
 const texts = (state, key = '#lobby') => state.rooms[key].items.filter((item) => item.kind === 'message').map((item) => item.text);
 
 test('a room is welcomed, opened, loaded, and goes on', () => {

@@ -11,7 +11,7 @@ const event = (seq, more = {}) => ({
 const item = (seq, more) => itemOf(event(seq, more), 'ada');
 const items = (first, last) => Array.from({ length: last - first + 1 }, (_, at) => item(first + at));
 const seqs = (room) => room.items.map((one) => one.seq);
-const loaded = (first, last) => merge({ ...emptyRoom('#lobby'), seq: last }, items(first, last), 'latest', first > 1);
+const loaded = (first, last) => merge({ ...emptyRoom('#lobby'), seq: last }, items(first, last), 'latest', first > 1, 0);
 
 test('a live message goes to the end', () => {
   const room = append(loaded(1, 3), item(4));
@@ -27,14 +27,26 @@ test('what comes twice is there once', () => {
 test('a hole ends the window before it, and loading what is between closes it', () => {
   const holed = append(loaded(1, 3), item(6));
   assert.deepEqual([seqs(holed), holed.atEnd, holed.seq], [[1, 2, 3], false, 6]);
-  const closed = merge(holed, items(4, 6), 'after', false);
+  const closed = merge(holed, items(4, 6), 'after', false, 3);
   assert.deepEqual([seqs(closed), closed.atEnd], [[1, 2, 3, 4, 5, 6], true]);
 });
 
 test('a page that was overtaken by live messages is not the end', () => {
   const waiting = append({ ...emptyRoom('#lobby'), seq: 3 }, item(4));
-  const room = merge(waiting, items(1, 3), 'latest', false);
+  const room = merge(waiting, items(1, 3), 'latest', false, 0);
   assert.deepEqual([seqs(room), room.atEnd], [[1, 2, 3], false]);
+});
+
+test('a page from an edge that is none any more is thrown away, so that no hole comes of it', () => {
+  let room = loaded(201, 400);
+  // Asked for what is before 201; meanwhile the room went on, and the far side was cut.
+  for (let seq = 401; seq <= 481; seq += 1) room = append(room, item(seq));
+  assert.ok(firstSeq(room) > 201);
+  assert.equal(merge(room, items(101, 200), 'before', true, 201), room);
+  // The end was wanted instead, and the window was begun anew.
+  const anew = { ...emptyRoom('#lobby'), seq: 481 };
+  assert.equal(merge(anew, items(101, 200), 'before', true, 201), anew);
+  assert.equal(merge(anew, items(401, 480), 'after', true, 400), anew);
 });
 
 test('however far one scrolls, the window is bounded and without holes', () => {
@@ -42,7 +54,7 @@ test('however far one scrolls, the window is bounded and without holes', () => {
   while (!room.atStart) {
     const before = firstSeq(room);
     const first = Math.max(1, before - 80);
-    room = merge(room, items(first, before - 1), 'before', first > 1);
+    room = merge(room, items(first, before - 1), 'before', first > 1, before);
     assert.ok(room.items.length <= WINDOW);
     assert.equal(lastSeq(room) - firstSeq(room) + 1, room.items.length);
   }
@@ -51,7 +63,7 @@ test('however far one scrolls, the window is bounded and without holes', () => {
   while (!room.atEnd) {
     const after = lastSeq(room);
     const last = Math.min(10_000, after + 80);
-    room = merge(room, items(after + 1, last), 'after', last < 10_000);
+    room = merge(room, items(after + 1, last), 'after', last < 10_000, after);
     assert.ok(room.items.length <= WINDOW);
     assert.equal(lastSeq(room) - firstSeq(room) + 1, room.items.length);
   }
