@@ -3,8 +3,8 @@
 /** @import { Incoming, Link } from './state/types.js' */
 
 /**
- * A way of carrying messages to the server and back. A WebSocket is one; another one takes its place in the list of a
- * connection, which tries the next when one cannot be opened.
+ * A way of carrying messages to the server and back. A connection has a list of them, and tries the next when one lets
+ * nothing through.
  * @typedef {{ send(text: string): void, close(): void }} Wire
  * @typedef {{ open(): void, message(text: string): void, closed(reason: string): void }} Hearer
  * @typedef {{ name: string, open(hearer: Hearer): Wire }} Transport
@@ -14,7 +14,7 @@
  * What the page wants to know of its connection.
  * @typedef {{
  *   hello(): Record<string, unknown>,
- *   welcomed(welcome: Incoming): void,
+ *   welcomed(welcome: Incoming, via: string): void,
  *   refused(error: Incoming): 'again' | 'wait',
  *   heard(event: Incoming): void,
  *   changed(link: Link): void,
@@ -39,8 +39,14 @@ const QUIET_MS = 20_000;
 /** And how long its answer may take. */
 const PONG_MS = 8_000;
 const BACKOFF_MS = [300, 1_000, 2_000, 4_000, 8_000, 15_000];
-/** A transport that could not be opened as many times in a row gives way to the next. */
-const OPENINGS_MAX = 2;
+/** A transport on which the server has said nothing by then lets nothing through; after failures it has longer. */
+const OPENING_MS = 5_000;
+const OPENING_MS_MAX = 20_000;
+/** Failures in a row with which a transport gives way to the next: of one that never worked here, and of one that did. */
+const PATIENCE = { unproven: 1, proven: 4 };
+/** On another one, the best transport is tried again after this time, and then after twice as long each time. */
+const BETTER_MS = 15_000;
+const BETTER_MS_MAX = 600_000;
 
 /**
  * @param {string} url
@@ -74,21 +80,28 @@ export class Connection {
   #requests = new Map();
   #reference = 0;
   #failures = 0;
-  #openings = 0;
-  #which = 0;
+  /** Openings of the present transport in a row on which nothing was heard. */
+  #mute = 0;
+  #which;
+  /** Transports on which something was heard. @type {Set<number>} */
+  #proven = new Set();
   #isOpen = false;
   #lost = 0;
   #closing = '';
   #timer = 0;
   #watch = 0;
+  #better = 0;
+  #betterMs = BETTER_MS;
 
   /**
    * @param {Transport[]} transports the best one first
    * @param {Owner} owner
+   * @param {string} [first] the name of the one to begin with, which worked before when better ones did not
    */
-  constructor(transports, owner) {
+  constructor(transports, owner, first) {
     this.#transports = transports;
     this.#owner = owner;
+    this.#which = Math.max(0, transports.findIndex(({ name }) => name === first));
   }
 
   /** Whether requests can be made. */
@@ -99,30 +112,63 @@ export class Connection {
   /** Connects now, whatever it was waiting for. */
   connect() {
     clearTimeout(this.#timer);
-    this.#wire?.close();
+    this.#forget();
     this.#closing = '';
     this.#tell('connecting', '');
-    let opened = false;
-    const transport = this.#transports[this.#which % this.#transports.length];
-    const wire = transport.open({
-      open: () => {
-        opened = true;
-        this.#openings = 0;
-        this.#hear();
-        this.#hello();
-      },
-      message: (text) => { if (this.#wire === wire) this.#receive(text); },
-      closed: (reason) => {
+    let isHeard = false;
+    const lost = (/** @type {string} */ reason) => {
+      if (!isHeard && this.#givesWay()) this.connect();
+      else this.#broken(reason);
+    };
+    const wire = this.#transports[this.#which].open({
+      open: () => { if (this.#wire === wire) this.#hello(); },
+      message: (text) => {
         if (this.#wire !== wire) return;
-        this.#openings += 1;
-        if (!opened && this.#openings >= OPENINGS_MAX) {
-          this.#which += 1;
-          this.#openings = 0;
-        }
-        this.#broken(reason);
+        isHeard = true;
+        this.#mute = 0;
+        this.#proven.add(this.#which);
+        this.#receive(text);
       },
+      closed: (reason) => { if (this.#wire === wire) lost(reason); },
     });
     this.#wire = wire;
+    const patience = Math.min(OPENING_MS * (this.#failures + 1), OPENING_MS_MAX);
+    this.#watch = window.setTimeout(() => lost('The server does not answer'), patience);
+  }
+
+  /** A transport let nothing through: whether there is one after it that may be tried at once. */
+  #givesWay() {
+    this.#mute += 1;
+    if (this.#mute < (this.#proven.has(this.#which) ? PATIENCE.proven : PATIENCE.unproven)) return false;
+    this.#mute = 0;
+    this.#which = (this.#which + 1) % this.#transports.length;
+    // After the last one, the server itself seems to be away.
+    return this.#which !== 0;
+  }
+
+  /** Goes back to the best transport when it lets something through again. */
+  #seekBetter() {
+    if (this.#which === 0) return;
+    this.#better = window.setTimeout(() => {
+      const settle = (/** @type {boolean} */ works) => {
+        clearTimeout(deadline);
+        wire.close();
+        if (!this.#isOpen) return;
+        if (works) {
+          this.#which = 0;
+          this.#betterMs = BETTER_MS;
+          this.connect();
+        } else {
+          this.#betterMs = Math.min(this.#betterMs * 2, BETTER_MS_MAX);
+          this.#seekBetter();
+        }
+      };
+      // A request that the server refuses begins no session, and its answer proves that both ways are free.
+      const wire = this.#transports[0].open({
+        open: () => wire.send('{}'), message: () => settle(true), closed: () => settle(false),
+      });
+      const deadline = window.setTimeout(() => settle(false), OPENING_MS);
+    }, this.#betterMs);
   }
 
   /** Asks whether the server is still there, as after a sleep. */
@@ -168,8 +214,9 @@ export class Connection {
       this.#isOpen = true;
       this.#failures = 0;
       this.#lost = 0;
-      this.#owner.welcomed(welcome);
+      this.#owner.welcomed(welcome, this.#transports[this.#which].name);
       this.#tell('open', '');
+      this.#seekBetter();
     } catch (error) {
       if (!(error instanceof Refused)) return;
       const answer = this.#owner.refused({ type: 'error', code: error.code, message: error.message });
@@ -229,6 +276,7 @@ export class Connection {
     this.#wire = null;
     this.#isOpen = false;
     clearTimeout(this.#watch);
+    clearTimeout(this.#better);
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     for (const { reject } of requests) reject(new Interrupted('The connection broke'));

@@ -3,6 +3,7 @@
 /** @import { Action } from './state/reduce.js' */
 /** @import { Incoming, Link, Message, Room, State } from './state/types.js' */
 import { Connection, Interrupted, Refused, webSocket } from './connection.js';
+import { polling } from './polling.js';
 import { next as nextPending, PASSING, restored } from './state/queue.js';
 import { EMPTY, reduce } from './state/reduce.js';
 import { firstSeq, itemOf, lastSeq, WINDOW } from './state/room.js';
@@ -17,6 +18,8 @@ const PASSING_MS = 1_200;
 const TYPING_MS = 3_000;
 /** What is older was missed, and is not announced as if it happened now. */
 const LIVE_MS = 30_000;
+/** A transport that worked when better ones did not is the first to be tried for as long. */
+const CARRIER_MS = 15 * 60_000;
 /** Rooms that a new tab joins again. */
 const ROOMS_MAX = 50;
 
@@ -48,14 +51,16 @@ export class Session {
     this.#live = live;
     this.#mode = tab.get('session')?.token ? 'resume' : browser.get('user')?.token ? 'further' : 'fresh';
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
-    this.#connection = new Connection([webSocket(address)], {
+    const carrier = tab.get('carrier');
+    const first = carrier?.until > Date.now() ? carrier.name : '';
+    this.#connection = new Connection([webSocket(address), polling(`${location.origin}/poll/`)], {
       hello: () => this.#hello(),
-      welcomed: (welcome) => this.#welcomed(welcome),
+      welcomed: (welcome, via) => this.#welcomed(welcome, via),
       refused: (error) => this.#refused(error),
       heard: (event) => this.#heard(event),
       changed: (link) => this.#link(link),
       ended: (closing) => this.#ended(closing),
-    });
+    }, first);
   }
 
   /** Connects, with what was left from before. */
@@ -170,8 +175,7 @@ export class Session {
     const room = key.slice(1);
     const { seq, time } = await this.#connection.request({ type: 'topic', room, text });
     // The server tells the others, and answers us.
-    const from = { nick: this.state.me.nick, session: this.state.me.session, via: 'websocket' };
-    this.dispatch({ do: 'event', event: { type: 'topic', room, seq, time, from, text }, now: Date.now() });
+    this.dispatch({ do: 'event', event: { type: 'topic', room, seq, time, from: this.state.me, text }, now: Date.now() });
   }
 
   /** @returns {Promise<Incoming>} */
@@ -293,8 +297,10 @@ export class Session {
     return { ...nick, ...pass, token: tab.get('session')?.token, resume };
   }
 
-  /** @param {Incoming} welcome */
-  #welcomed(welcome) {
+  /** @param {Incoming} welcome @param {string} via */
+  #welcomed(welcome, via) {
+    // Where WebSockets are blocked, the next page of this tab need not find it out again.
+    tab.set('carrier', via === 'websocket' ? null : { name: via, until: Date.now() + CARRIER_MS });
     this.#mode = 'resume';
     this.#nickRefused = false;
     this.#asked.clear();
@@ -302,7 +308,7 @@ export class Session {
     browser.set('user', { ...browser.get('user'), token: welcome.token });
     const kept = browser.get('reads');
     this.#reads = kept?.epoch === welcome.epoch ? kept.rooms : {};
-    this.dispatch({ do: 'welcome', welcome, reads: this.#reads });
+    this.dispatch({ do: 'welcome', welcome, via, reads: this.#reads });
     const joined = new Set((welcome.rooms ?? []).map((row) => row.room));
     const known = Object.values(this.state.rooms).filter((room) => room.joined && !room.isPerson).map((room) => room.name);
     const wanted = new Set([...(browser.get('rooms') ?? []), ...known].slice(0, ROOMS_MAX));

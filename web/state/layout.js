@@ -1,6 +1,6 @@
 // The lines of a conversation as they are shown: days, groups by author, what is unread, what is on its way.
 
-/** @import { Coming, Item, Message, Notice, Pending, Presence, Room, Topic } from './types.js' */
+/** @import { Coming, From, Item, Message, Notice, Pending, Presence, Room, Topic } from './types.js' */
 
 /**
  * @typedef {{ type: 'start', key: string }} StartRow
@@ -17,7 +17,7 @@ const GROUP_MS = 5 * 60_000;
 /**
  * @param {Room} room
  * @param {Pending[]} pending all that is on its way, of every room
- * @param {{ nick: string, session: string }} me
+ * @param {From} me
  * @returns {Row[]}
  */
 export function layout(room, pending, me) {
@@ -53,9 +53,8 @@ export function layout(room, pending, me) {
   const stored = new Set(room.items.map((item) => item.key));
   for (const one of pending) {
     if (one.key !== room.key || stored.has(one.id)) continue;
-    const from = { nick: me.nick, session: me.session, via: 'websocket' };
     show({
-      kind: 'message', key: one.id, seq: null, id: one.id, from, text: one.text, action: one.action, time: one.at,
+      kind: 'message', key: one.id, seq: null, id: one.id, from: me, text: one.text, action: one.action, time: one.at,
       own: true, to: null,
     }, one);
   }

@@ -12,7 +12,7 @@ const PEOPLE_MAX = 500;
 
 /**
  * @typedef {{ do: 'link', link: Link }
- *   | { do: 'welcome', welcome: Incoming, reads: Record<string, number> }
+ *   | { do: 'welcome', welcome: Incoming, via: string, reads: Record<string, number> }
  *   | { do: 'event', event: Incoming, now: number }
  *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
  *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
@@ -36,7 +36,7 @@ const PEOPLE_MAX = 500;
 /** @type {State} */
 export const EMPTY = {
   link: { phase: 'connecting', since: 0, reason: '', retryAt: 0 },
-  me: { nick: '', session: '' }, epoch: '', limits: null, current: '', attentive: true,
+  me: { nick: '', session: '', via: 'websocket' }, epoch: '', limits: null, current: '', attentive: true,
   rooms: {}, order: [], pending: [], seenVia: {},
 };
 
@@ -51,7 +51,7 @@ export function reduce(state, action) {
       const pending = action.link.phase === 'open' ? state.pending : queue.interrupted(state.pending);
       return { ...state, link: action.link, pending };
     }
-    case 'welcome': return welcome(state, action.welcome, action.reads);
+    case 'welcome': return welcome(state, action.welcome, action.via, action.reads);
     case 'event': return event(state, action.event, action.now);
     case 'page': return page(state, action.key, action.page, action.where, action.edge);
     case 'joined': return joined(state, action.row);
@@ -147,14 +147,15 @@ function withoutRoom(state, key) {
 /**
  * @param {State} before
  * @param {Incoming} welcome
+ * @param {string} via by which transport one is here
  * @param {Record<string, number>} reads how far each room was read, by name
  * @returns {State}
  */
-function welcome(before, welcome, reads) {
+function welcome(before, welcome, via, reads) {
   const isNewLife = before.epoch !== '' && before.epoch !== welcome.epoch;
   let state = {
     ...before,
-    me: { nick: welcome.nick ?? '', session: welcome.session ?? '' },
+    me: { nick: welcome.nick ?? '', session: welcome.session ?? '', via },
     epoch: welcome.epoch ?? '', limits: welcome.limits ?? null,
   };
   if (isNewLife) {
@@ -391,7 +392,7 @@ function stored(state, id, seq, time) {
   const next = { ...state, pending: queue.remove(state.pending, id) };
   if (!message) return next;
   const item = /** @type {const} */ ({
-    kind: 'message', key: id, seq, id, from: { nick: state.me.nick, session: state.me.session, via: 'websocket' },
+    kind: 'message', key: id, seq, id, from: state.me,
     text: message.text, action: message.action, time: Date.parse(time) || message.at, own: true,
     to: message.key.startsWith('@') ? message.key.slice(1) : null,
   });

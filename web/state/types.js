@@ -66,7 +66,7 @@
 
 /**
  * @typedef {{
- *   link: Link, me: { nick: string, session: string }, epoch: string, limits: Limits | null,
+ *   link: Link, me: From, epoch: string, limits: Limits | null,
  *   current: string, attentive: boolean, rooms: Record<string, Room>, order: string[], pending: Pending[],
  *   seenVia: Record<string, string>,
  * }} State

@@ -229,6 +229,11 @@ export async function program(port, nick) {
 }
 
 /**
+ * What a network does to WebSockets that it does not want: says no, swallows the handshake, or lets it pass and hangs up.
+ * @typedef {'refused' | 'swallowed' | 'closed'} Blocked
+ */
+
+/**
  * A proxy in front of a server, which can be cut and mended as networks are, and led to another server.
  * @param {number} to
  */
@@ -237,9 +242,19 @@ export async function proxy(to) {
   const sockets = new Set();
   let isCut = false;
   let target = to;
-  const server = net.createServer((near) => {
-    if (isCut) return near.destroy();
+  /** @type {Blocked | ''} */
+  let blocked = '';
+  /** @param {net.Socket} near @param {Buffer} head */
+  const pass = (near, head) => {
+    const isWebSocket = /^upgrade: *websocket/im.test(head.toString('latin1'));
+    if (isWebSocket && blocked !== '') {
+      sockets.add(near);
+      if (blocked === 'refused') near.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+      if (blocked !== 'closed') return;
+    }
     const far = net.connect(target, '127.0.0.1');
+    far.write(head);
+    if (isWebSocket && blocked === 'closed') far.once('data', () => setImmediate(() => near.destroy()));
     for (const [one, other] of [[near, far], [far, near]]) {
       sockets.add(one);
       one.on('error', () => {});
@@ -249,6 +264,12 @@ export async function proxy(to) {
       });
       one.pipe(other);
     }
+  };
+  const server = net.createServer((near) => {
+    if (isCut) return near.destroy();
+    near.on('error', () => {});
+    // Browsers open a connection of its own for a WebSocket: what it is begins with its first bytes.
+    near.once('data', (head) => pass(near, head));
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', () => resolve(undefined)); });
   const { port } = /** @type {net.AddressInfo} */ (server.address());
@@ -259,6 +280,8 @@ export async function proxy(to) {
       for (const socket of sockets) socket.destroy();
     },
     mend() { isCut = false; },
+    /** @param {Blocked | ''} how */
+    block(how) { blocked = how; },
     /** From now on this is where it leads: a server that comes back need not get its old port. @param {number} port */
     lead(port) { target = port; },
     end() {

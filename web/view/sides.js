@@ -63,12 +63,12 @@ export class Sides {
 
   /** @param {State} state */
   #renderMe(state) {
-    const its = `${state.me.nick} ${state.link.phase} ${this.#app.theme} ${this.#app.notifies}`;
+    const its = `${state.me.nick} ${state.me.via} ${state.link.phase} ${this.#app.theme} ${this.#app.notifies}`;
     if (its === this.#drawn.me) return;
     this.#drawn.me = its;
-    const { nick } = state.me;
-    const name = h('button', { type: 'button', class: `row hue-${hueOf(nick)}`, title: 'Change your name', onclick: () => this.#app.editName() },
-      jack('websocket', ''), h('bdi', { class: 'cut author' }, nick || '…'));
+    const { nick, via } = state.me;
+    const name = h('button', { type: 'button', class: `row hue-${hueOf(nick)}`, title: `Change your name; you are here by ${viaInWords(via)}`, onclick: () => this.#app.editName() },
+      jack(via, ''), h('bdi', { class: 'cut author' }, nick || '…'));
     const theme = h('button', { type: 'button', class: 'tool', 'aria-label': `Theme: ${this.#app.theme}`, title: `Theme: ${this.#app.theme}`, onclick: () => this.#app.nextTheme() }, icon('sun'));
     const bell = this.#app.canNotify && h('button', {
       type: 'button', class: 'tool', 'aria-pressed': String(this.#app.notifies), 'aria-label': 'Notify me of mentions',

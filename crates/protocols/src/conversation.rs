@@ -3,12 +3,14 @@
 mod carrier;
 mod datagram;
 mod member;
+mod polled_json;
 mod sockets;
 mod speaker;
 mod stream_json;
 mod stream_text;
 mod websocket;
 
+use crate::engineio;
 use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::settings::Settings;
 use std::sync::Arc;
@@ -116,6 +118,18 @@ pub fn stream_json(settings: &Arc<Settings>) -> Box<dyn Conversation> {
 #[must_use]
 pub fn websocket(settings: &Arc<Settings>, language: Option<Choice>, now: Tick) -> Box<dyn Conversation> {
     Box::new(websocket::WebSocket::new(settings, language, now))
+}
+
+/// The JSON protocol on an Engine.IO session that polls, for clients whose WebSockets are blocked. The first call of
+/// [`Conversation::receive`], with no bytes, sends the handshake of the session whose id this is.
+#[must_use]
+pub fn polled_json(
+    settings: &Arc<Settings>,
+    engine: &Arc<engineio::Settings>,
+    sid: String,
+    now: Tick,
+) -> Box<dyn Conversation> {
+    Box::new(polled_json::PolledJson::new(settings, engine, sid, now))
 }
 
 /// One address that sends datagrams. Without a language, the first datagram decides.

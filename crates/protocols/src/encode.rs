@@ -40,6 +40,8 @@ pub(crate) fn frame(framing: Framing, write: impl FnOnce(&mut Vec<u8>)) -> Frame
             Frame::new(Bytes::from(out))
         }
         Framing::Polling => {
+            // A packet with a message in it (Engine.IO).
+            out.push(b'4');
             write(&mut out);
             Frame::new(Bytes::from(out))
         }
@@ -68,6 +70,11 @@ mod tests {
             let made = frame(Framing::WebSocket, |out| out.extend_from_slice(message.as_bytes()));
             assert_eq!(*made.bytes(), websocket::frame::text(&message), "{len} bytes");
         }
+    }
+
+    #[test]
+    fn what_is_polled_for_is_a_packet() {
+        assert_eq!(&frame(Framing::Polling, |out| out.extend_from_slice(b"{}")).bytes()[..], b"4{}");
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub struct Dialect {
 
 impl Dialect {
     /// How many dialects there are: the length of a table with a place for each.
-    pub const COUNT: usize = 3 * (3 * 2 + 1 + Tongue::COUNT);
+    pub const COUNT: usize = 3 * (3 * 2 + 2 + Tongue::COUNT);
 
     /// The dialect's place in such a table.
     #[must_use]
@@ -118,12 +118,14 @@ impl Dialect {
             Language::Text(TextStyle::Named) => elsewhere,
             Language::Text(TextStyle::Address) => 2 + elsewhere,
             Language::Text(TextStyle::Plain) => 4 + elsewhere,
+            // The one language that is on lines and is polled for.
+            Language::Json if matches!(self.framing, Framing::Polling) => 7,
             Language::Json => 6,
             // A session is shown nothing, and needs no place of its own.
-            Language::SocketIo(None) => 7,
-            Language::SocketIo(Some(tongue)) => 7 + tongue.index(),
+            Language::SocketIo(None) => 8,
+            Language::SocketIo(Some(tongue)) => 8 + tongue.index(),
         };
-        framing * (7 + Tongue::COUNT) + language
+        framing * (8 + Tongue::COUNT) + language
     }
 
     /// The word for the protocol in metrics and the log.

@@ -1,7 +1,7 @@
 // The connection against a wire made of nothing: hello, answers, cuts, and another transport when one is blocked.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import { Connection, Interrupted, Refused } from '../../connection.js';
 
 /** A transport that the test speaks for. */
@@ -27,6 +27,8 @@ function owner(more = {}) {
 }
 
 globalThis.window ??= globalThis;
+beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+afterEach(() => mock.timers.reset());
 
 /** @param {any} its @param {any} wire */
 async function welcomed(its, wire) {
@@ -54,8 +56,7 @@ test('hello comes first, and answers find their questions', async () => {
   wire.opened.at(-1).close();
 });
 
-test('a cut rejects what was asked, says so, and comes back', async (context) => {
-  context.mock.timers.enable({ apis: ['setTimeout'] });
+test('a cut rejects what was asked, says so, and comes back', async () => {
   const [wire, its] = [wires(), owner()];
   const connection = new Connection([wire.transport], its);
   connection.connect();
@@ -67,34 +68,95 @@ test('a cut rejects what was asked, says so, and comes back', async (context) =>
   await assert.rejects(asked, Interrupted);
   await assert.rejects(connection.request({ type: 'rooms' }), Interrupted);
   assert.equal(its.log.at(-1), 'waiting');
-  context.mock.timers.tick(1_000);
+  mock.timers.tick(1_000);
   assert.equal(wire.opened.length, 2);
 });
 
-test('a silent server is asked, and then given up', async (context) => {
-  context.mock.timers.enable({ apis: ['setTimeout'] });
+test('a silent server is asked, and then given up', async () => {
   const [wire, its] = [wires(), owner()];
   const connection = new Connection([wire.transport], its);
   connection.connect();
   wire.opened[0].hearer.open();
   wire.say({ type: 'welcome', ref: '1' });
   await new Promise(setImmediate);
-  context.mock.timers.tick(20_000);
+  mock.timers.tick(20_000);
   assert.equal(wire.opened[0].sent.at(-1).type, 'ping');
-  context.mock.timers.tick(8_000);
+  mock.timers.tick(8_000);
   assert.deepEqual([wire.opened[0].closed, its.log.at(-1)], [true, 'waiting']);
 });
 
-test('a transport that cannot be opened gives way to the next', (context) => {
-  context.mock.timers.enable({ apis: ['setTimeout'] });
-  const [blocked, other] = [wires('blocked'), wires('other')];
-  const connection = new Connection([blocked.transport, other.transport], owner());
-  connection.connect();
-  for (const wait of [1_000, 2_000]) {
-    blocked.opened.at(-1).hearer.closed('');
-    context.mock.timers.tick(wait);
+/** Lets a wire say welcome to whoever said hello on it last. */
+async function welcomes(wire) {
+  wire.opened.at(-1).hearer.open();
+  wire.say({ type: 'welcome', ref: wire.opened.at(-1).sent.at(-1).ref });
+  await new Promise(setImmediate);
+}
+
+test('a transport that lets nothing through gives way to the next at once, however it fails', async () => {
+  for (const fails of [
+    (wire) => wire.hearer.closed(''),
+    () => mock.timers.tick(5_000),
+    (wire) => {
+      wire.hearer.open();
+      wire.hearer.closed('');
+    },
+    (wire) => {
+      wire.hearer.open();
+      mock.timers.tick(5_000);
+    },
+  ]) {
+    const [blocked, other, its] = [wires('blocked'), wires('other'), owner({ welcomed: (_, via) => its.log.push(via) })];
+    const connection = new Connection([blocked.transport, other.transport], its);
+    connection.connect();
+    fails(blocked.opened[0]);
+    assert.deepEqual([blocked.opened.length, blocked.opened[0].closed, other.opened.length], [1, true, 1]);
+    await welcomes(other);
+    assert.deepEqual(its.log.slice(-2), ['other', 'open']);
   }
-  assert.deepEqual([blocked.opened.length, other.opened.length], [2, 1]);
+});
+
+test('a transport that worked is not left for a server that is away for a moment', async () => {
+  const [good, other] = [wires('good'), wires('other')];
+  const connection = new Connection([good.transport, other.transport], owner());
+  connection.connect();
+  await welcomes(good);
+  good.opened[0].hearer.closed('');
+  for (let failures = 1; failures <= 3; failures += 1) {
+    mock.timers.tick(20_000);
+    good.opened.at(-1).hearer.closed('');
+  }
+  assert.deepEqual([good.opened.length, other.opened.length], [4, 0]);
+  // Then the next is tried, and when that one fails, too, it is the first one's turn again.
+  mock.timers.tick(20_000);
+  good.opened.at(-1).hearer.closed('');
+  assert.deepEqual([good.opened.length, other.opened.length], [5, 1]);
+  other.opened[0].hearer.closed('');
+  mock.timers.tick(20_000);
+  assert.deepEqual([good.opened.length, other.opened.length], [6, 1]);
+});
+
+test('the transport that worked before is the first, and the best one is gone back to when it works', async () => {
+  const [best, other] = [wires('best'), wires('other')];
+  const connection = new Connection([best.transport, other.transport], owner(), 'other');
+  connection.connect();
+  assert.deepEqual([best.opened.length, other.opened.length], [0, 1]);
+  await welcomes(other);
+  mock.timers.tick(15_000);
+  best.opened[0].hearer.closed('');
+  assert.equal(connection.isOpen, true, 'a look at the best one disturbs nobody');
+  other.say({ type: 'notice' });
+  mock.timers.tick(15_000);
+  assert.equal(best.opened.length, 1, 'it is left alone for longer');
+  other.say({ type: 'notice' });
+  mock.timers.tick(15_000);
+  const asked = connection.request({ type: 'rooms' });
+  best.opened[1].hearer.open();
+  assert.deepEqual(best.opened[1].sent, [{}]);
+  best.say({ type: 'error', code: 'bad_request' });
+  await assert.rejects(asked, Interrupted);
+  assert.deepEqual([best.opened.length, other.opened[0].closed], [3, true]);
+  await welcomes(best);
+  assert.equal(connection.isOpen, true);
 });
 
 test('the end that the server says is the end, unless its owner knows better', () => {

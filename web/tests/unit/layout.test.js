@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { comingsInWords, layout } from '../../state/layout.js';
 import { emptyRoom } from '../../state/room.js';
 
-const me = { nick: 'ada', session: '51c02f6a9be407d3' };
+const me = { nick: 'ada', session: '51c02f6a9be407d3', via: 'websocket' };
 const start = new Date(2026, 10, 20, 12, 0).getTime();
 const message = (seq, minutes, nick = 'bob', via = 'tcp', more = {}) => ({
   kind: 'message', key: `s${seq}`, seq, id: null, from: { nick, session: '1', via }, text: 'x', action: false,

@@ -15,7 +15,7 @@ const page = { type: 'history', events: [message(1), message(2)], more: false };
 /** @param {any[]} actions */
 const after = (...actions) => actions.reduce(reduce, EMPTY);
 const heard = (event) => ({ do: 'event', event, now });
-const begin = [{ do: 'welcome', welcome, reads: {} }, { do: 'open', key: '#lobby' }, { do: 'page', key: '#lobby', page, where: 'latest', edge: 0 }];
+const begin = [{ do: 'welcome', welcome, via: 'websocket', reads: {} }, { do: 'open', key: '#lobby' }, { do: 'page', key: '#lobby', page, where: 'latest', edge: 0 }];
 const texts = (state, key = '#lobby') => state.rooms[key].items.filter((item) => item.kind === 'message').map((item) => item.text);
 
 test('a room is welcomed, opened, loaded, and goes on', () => {
@@ -32,7 +32,7 @@ test('what comes while nobody looks is unread until somebody does', () => {
 });
 
 test('a marker from before says what is unread', () => {
-  const state = after({ do: 'welcome', welcome, reads: { lobby: 1 } });
+  const state = after({ do: 'welcome', welcome, via: 'websocket', reads: { lobby: 1 } });
   assert.deepEqual([state.rooms['#lobby'].unread, state.rooms['#lobby'].line], [1, 1]);
 });
 
@@ -54,15 +54,15 @@ test('a message whose acknowledgement was lost is recognised in the replay', () 
 
 test('resuming waits for the replay, anything else loads what was missed', () => {
   const later = { ...welcome, rooms: [{ ...rooms[0], seq: 9 }] };
-  const resumed = after(...begin, { do: 'welcome', welcome: { ...later, resumed: true }, reads: {} });
+  const resumed = after(...begin, { do: 'welcome', welcome: { ...later, resumed: true }, via: 'websocket', reads: {} });
   assert.equal(resumed.rooms['#lobby'].atEnd, true);
-  const fresh = after(...begin, { do: 'welcome', welcome: { ...later, resumed: false }, reads: {} });
+  const fresh = after(...begin, { do: 'welcome', welcome: { ...later, resumed: false }, via: 'websocket', reads: {} });
   assert.equal(fresh.rooms['#lobby'].atEnd, false);
 });
 
 test('another epoch forgets all numbers and keeps the rooms and what is on its way', () => {
   const state = after(...begin, { do: 'say', id: 'ID', key: '#lobby', text: 'mine', action: false, now },
-    { do: 'welcome', welcome: { ...welcome, epoch: 'e2', rooms: [{ ...rooms[0], seq: 0 }] }, reads: {} });
+    { do: 'welcome', welcome: { ...welcome, epoch: 'e2', rooms: [{ ...rooms[0], seq: 0 }] }, via: 'websocket', reads: {} });
   assert.deepEqual([texts(state), state.rooms['#lobby'].seq, state.rooms['#lobby'].loaded, state.pending.length], [[], 0, false, 1]);
 });
 

@@ -70,7 +70,9 @@ pub(crate) async fn serve(
             if let Some(script) = script {
                 return Ok(script);
             }
-            Ok::<_, Infallible>(match endpoint.filter(|endpoint| endpoint.is_at(request.uri().path())) {
+            let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
+            let mut endpoints = endpoint.into_iter().chain(polling);
+            Ok::<_, Infallible>(match endpoints.find(|endpoint| endpoint.is_at(request.uri().path())) {
                 Some(endpoint) => endpoint.respond(arrivals, local, request, route, promise).await,
                 None => arrivals.site.respond(arrivals, request, route, needs_tls, upgrade).await,
             })

@@ -19,7 +19,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use switchboard_protocols::conversation::{Carrier, Client, Sockets, Upper};
+use switchboard_protocols::Conversation;
+use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper};
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::handshake;
@@ -37,6 +38,8 @@ const CORS_SECONDS: &str = "600";
 pub enum Application {
     /// Sockets in namespaces.
     SocketIo(&'static Namespaces),
+    /// The JSON protocol, for clients whose WebSockets are blocked: its sessions poll, and never have one.
+    Json(Arc<switchboard_protocols::Settings>),
     /// Something else that speaks in messages, made anew for each session.
     Other(Arc<dyn Fn() -> Box<dyn Upper> + Send + Sync>),
 }
@@ -85,13 +88,16 @@ impl Endpoint {
         query: &Query,
         local: &Local,
         is_websocket: bool,
-    ) -> Result<(Sid, Box<Carrier>), getrandom::Error> {
+    ) -> Result<(Sid, Box<dyn Conversation>), getrandom::Error> {
         let mut chance = [0; 16];
         getrandom::fill(&mut chance)?;
         let sid = Sid::new(0, local.environment.settings.number, chance);
         let now = local.tick();
         let upper: Box<dyn Upper> = match &self.application {
             Application::Other(make) => make(),
+            Application::Json(speech) => {
+                return Ok((sid, conversation::polled_json(speech, &self.settings, sid.text(), now)));
+            }
             Application::SocketIo(namespaces) => Box::new(Sockets::new(
                 namespaces,
                 Client {
@@ -191,6 +197,9 @@ impl Endpoint {
                 answer(outcome)
             }
             Ok(Ask::Post(sid)) => self.post(local, request, sid).await,
+            Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
+                refuse(&Refused::TransportUnknown)
+            }
             Ok(Ask::OpenWebSocket) => switch(&request, Promise { query, target: Target::New, peer }, promise),
             Ok(Ask::Upgrade(sid)) => match local.errand(sid, Wish::Probe).await {
                 Outcome::Done => switch(&request, Promise { query, target: Target::TakeOver(sid), peer }, promise),

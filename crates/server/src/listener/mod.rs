@@ -47,6 +47,8 @@ pub struct Arrivals {
     pub site: Site,
     /// The Engine.IO endpoint, if there is one.
     pub socketio: Option<Endpoint>,
+    /// Where the JSON protocol is for clients whose WebSockets are blocked.
+    pub polling: Endpoint,
     /// All shards, for requests that concern another one.
     pub shards: Vec<ShardHandle>,
     pub udp_gate: Gate,

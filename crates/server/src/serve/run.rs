@@ -308,20 +308,21 @@ fn arrivals(
         crate::config::TextStyle::Plain => TextStyle::Plain,
     };
     let is_default = config.text.welcome == Config::default().text.welcome;
-    let conversations = Settings {
+    let conversations = Arc::new(Settings {
         line_bytes: limits.line_bytes.to_usize(),
         frame_bytes: limits.frame_bytes.to_usize(),
         text_style,
         text_welcome: (!is_default).then(|| config.text.welcome.clone().into()),
         limits: config.core_limits(),
         ..Settings::default()
-    };
+    });
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(std::io::Error::other)?;
     let senders =
         config.udp.tokens.iter().map(|(name, token)| (name.as_str(), token.token.expose(), token.room.as_str()));
     Ok(Arrivals {
-        conversations: Arc::new(conversations),
+        polling: sockets::polling(config, &conversations),
+        conversations,
         tls: certificate.map(|certificate| tls::server_config(certificate)).transpose()?,
         site: Site {
             policy: Policy { hosts: config.http.hosts.clone(), origins: config.http.origins.clone() },

@@ -1,4 +1,4 @@
-//! The Engine.IO endpoint as the configuration wants it: its path, its times, and its namespaces.
+//! The Engine.IO endpoints as the configuration wants them: Socket.IO's with its namespaces, and the page's.
 
 use crate::config::Config;
 use crate::http::socketio::{Application, Endpoint};
@@ -8,6 +8,8 @@ use switchboard_protocols::engineio;
 use switchboard_protocols::socketio::namespace::Recovery;
 use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
 
+/// The path of the JSON protocol for clients that poll, beside `/ws`.
+const POLL_PATH: &str = "/poll/";
 /// The path of the chat where `/` is a relay.
 const CHAT: &str = "/chat";
 
@@ -28,7 +30,12 @@ pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo)> {
     own.into_iter().chain(declared).collect()
 }
 
-/// The endpoint, unless it is switched off.
+/// Where the page goes when its WebSockets are blocked.
+pub(super) fn polling(config: &Config, speech: &Arc<switchboard_protocols::Settings>) -> Endpoint {
+    Endpoint { path: POLL_PATH.to_owned(), settings: times(config), application: Application::Json(Arc::clone(speech)) }
+}
+
+/// Socket.IO's endpoint, unless it is switched off.
 pub(super) fn endpoint(
     config: &Config,
     epoch: Epoch,
@@ -55,13 +62,18 @@ pub(super) fn endpoint(
     let recovery = settings.recovery.map(|keep| Recovery { epoch, keep_ms: u32::try_from(keep.0).unwrap_or(u32::MAX) });
     Some(Endpoint {
         path: settings.path.clone(),
-        settings: Arc::new(engineio::Settings {
-            ping_interval_ms: settings.ping_interval.0,
-            ping_timeout_ms: settings.ping_timeout.0,
-            upgrade_timeout_ms: settings.upgrade_timeout.0,
-            connect_timeout_ms: settings.connect_timeout.0,
-            max_payload: settings.max_payload.to_usize(),
-        }),
+        settings: times(config),
         application: Application::SocketIo(Namespaces::new(list, recovery, Arc::clone(speech))),
+    })
+}
+
+fn times(config: &Config) -> Arc<engineio::Settings> {
+    let settings = &config.socketio;
+    Arc::new(engineio::Settings {
+        ping_interval_ms: settings.ping_interval.0,
+        ping_timeout_ms: settings.ping_timeout.0,
+        upgrade_timeout_ms: settings.upgrade_timeout.0,
+        connect_timeout_ms: settings.connect_timeout.0,
+        max_payload: settings.max_payload.to_usize(),
     })
 }

@@ -16,7 +16,7 @@ use switchboard_protocols::engineio::packet::{NOOP, PROBE, PROBE_ANSWER, UPGRADE
 use switchboard_protocols::engineio::payload::parts;
 use switchboard_protocols::engineio::{Refused, Sid};
 use switchboard_protocols::framing::websocket::{Decoder, Message, Role, frame};
-use switchboard_protocols::{Conversation, Tick};
+use switchboard_protocols::{Conversation, Language, Tick};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -89,6 +89,8 @@ pub(crate) struct Poll {
     posting: Cell<bool>,
     /// A WebSocket may take over until then.
     probed_until: Cell<Option<Tick>>,
+    /// Whether a WebSocket may take over at all.
+    can_move: bool,
 }
 
 /// A shard's sessions that poll.
@@ -136,9 +138,16 @@ impl Local {
         address: SocketAddr,
     ) -> Vec<u8> {
         let now = self.tick();
+        let can_move = matches!(conversation.dialect().language, Language::SocketIo(_));
         let opening = Opening { conversation, via: Via::Polling, address: Some(address), observe: false, idle_ms: 0 };
         let slot = self.with(|shard| shard.open(now, opening));
-        let poll = Poll { sid, waiting: RefCell::default(), posting: Cell::new(false), probed_until: Cell::new(None) };
+        let poll = Poll {
+            sid,
+            waiting: RefCell::default(),
+            posting: Cell::new(false),
+            probed_until: Cell::new(None),
+            can_move,
+        };
         self.polling.slots.borrow_mut().insert(sid, slot);
         self.insert(slot, Endpoint::Polling(Rc::new(poll)));
         self.count_in();
@@ -231,6 +240,7 @@ impl Local {
                 });
                 Outcome::Done
             }
+            Wish::Probe if !poll.can_move => Outcome::Refused(Refused::TransportUnknown),
             Wish::Probe if poll.probed_until.get().is_some_and(|until| now < until) => Outcome::Occupied,
             Wish::Probe if !self.peek(|shard| shard.is_open(slot)) => Outcome::Refused(Refused::SessionUnknown),
             Wish::Probe => {
