@@ -34,6 +34,8 @@ export class App {
   notifies = browser.get('notifies') === true;
   /** Lines of the Plug in panel that were copied, the latest last. @type {string[]} */
   copied = [];
+  /** Nicks that were seen to speak Socket.IO. @type {Set<string>} */
+  sockets = new Set();
   #timeline = new Timeline(this);
   #composer = new Composer(this);
   #head = new Head(this);

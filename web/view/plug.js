@@ -7,6 +7,9 @@ import { panel } from './panel.js';
 
 /** @typedef {{ id: string, name: string, via: string, line: string, note?: string }} Line */
 
+/** Between two looks at the server's wires. */
+const LOOK_MS = 1_000;
+
 /** Where clients connect: what the browser's address says, which is known to work. */
 function place() {
   const host = location.hostname.replace(/^\[|\]$/g, '');
@@ -35,16 +38,21 @@ export function lines() {
 }
 
 /**
- * Which lines have arrived: of several for one transport the one that was copied last, else the first.
+ * Which lines have arrived: of several for one transport the one that was copied last, else the first. Socket.IO shares
+ * its transports with others, and the name of one that speaks it is known from the server's wires, or not.
  * @param {Line[]} all
  * @param {Record<string, string>} seenVia the nick that was last seen by each transport
  * @param {string[]} copied
+ * @param {Iterable<string>} sockets nicks of those who speak Socket.IO
  * @returns {Map<string, string>} by line, whose client arrived
  */
-export function arrived(all, seenVia, copied) {
-  const ticks = new Map();
+export function arrived(all, seenVia, copied, sockets) {
+  const ticks = new Map([...sockets].map((nick) => ['socketio', nick]));
+  const known = new Set(sockets);
   for (const [via, nick] of Object.entries(seenVia)) {
-    const its = all.filter((line) => line.via === via);
+    if (known.has(nick)) continue;
+    const isSocket = via === 'websocket' && copied.at(-1) === 'socketio';
+    const its = all.filter((line) => line.via === via || (isSocket && line.id === 'socketio'));
     const chosen = copied.toReversed().find((id) => its.some((line) => line.id === id)) ?? its[0]?.id;
     if (chosen) ticks.set(chosen, nick);
   }
@@ -70,7 +78,7 @@ function row(app, line) {
 function keepTicking(list, all, app) {
   const tick = () => {
     if (!list.isConnected) return;
-    const ticks = arrived(all, app.session.state.seenVia, app.copied);
+    const ticks = arrived(all, app.session.state.seenVia, app.copied, app.sockets);
     for (const line of all) {
       const item = list.querySelector(`[data-line="${line.id}"]`);
       const place = item?.querySelector('.tick');
@@ -101,18 +109,40 @@ export function open(app) {
   const phone = h('section', { class: 'phone-part' }, h('h3', null, 'A phone'));
   panel('Plug something in', 'wide', h('p', { class: 'lead' }, 'Everything on this one port talks in the same rooms.'), list, phone);
   keepTicking(list, all, app);
-  drawPhone(phone);
+  const about = askAbout();
+  drawPhone(phone, about);
+  about.then(({ wires }) => { if (wires) findSockets(list, app); });
 }
 
-/** A picture for the camera, with an address that a phone can reach. @param {HTMLElement} part */
-async function drawPhone(part) {
-  /** @type {{ urls: string[], join_code: boolean }} */
-  let about = { urls: [], join_code: false };
+/** @typedef {{ urls: string[], join_code: boolean, wires: boolean }} About */
+
+/** What the server says of itself. @returns {Promise<About>} */
+async function askAbout() {
   try {
-    about = await (await fetch('/about.json')).json();
+    return await (await fetch('/about.json')).json();
   } catch {
     // Offline: only what the address says is known.
+    return { urls: [], join_code: false, wires: false };
   }
+}
+
+/** Looks who speaks Socket.IO, as long as the list is looked at. @param {HTMLElement} list @param {App} app */
+async function findSockets(list, app) {
+  while (list.isConnected) {
+    try {
+      /** @type {{ wires: { protocol: string, nick: string | null }[] }} */
+      const { wires } = await (await fetch('/wires.json')).json();
+      for (const { protocol, nick } of wires) if (protocol === 'socketio' && nick !== null) app.sockets.add(nick);
+    } catch {
+      // The next look may find the server again.
+    }
+    await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
+  }
+}
+
+/** A picture for the camera, with an address that a phone can reach. @param {HTMLElement} part @param {Promise<About>} asked */
+async function drawPhone(part, asked) {
+  const about = await asked;
   const isLocal = /^(localhost|127\.|\[::1\]|.*\.localhost$)/.test(location.hostname);
   const url = isLocal ? about.urls[0] : `${location.origin}/`;
   if (url === undefined) {

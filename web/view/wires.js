@@ -1,14 +1,14 @@
 // Wires: the live connections of the server, with what waits for each, once a second while it is looked at.
 
 /** @import { App } from '../app.js' */
-import { bytesInWords, plural, viaInWords } from '../state/words.js';
+import { bytesInWords, hueOf, plural, viaInWords } from '../state/words.js';
 import { h, jack } from './dom.js';
 import { panel } from './panel.js';
 
 const EVERY_MS = 1_000;
 
 /**
- * @typedef {{ id: string, via: string, protocol: string, address: string | null, rooms: number, outbox_bytes: number,
+ * @typedef {{ id: string, via: string, protocol: string, address: string | null, nick: string | null, rooms: number, outbox_bytes: number,
  *   silent_ms: number, rtt_us: number | null }} Wire
  */
 
@@ -16,9 +16,9 @@ const EVERY_MS = 1_000;
 export function open(_app) {
   const words = h('p', { class: 'lead', role: 'status' }, 'Looking…');
   const body = h('tbody');
-  const heads = ['Transport', 'Protocol', 'Address', 'Rooms', 'Outbox', 'Round trip', 'Silent for'];
+  const heads = ['Who', 'Transport', 'Protocol', 'Address', 'Rooms', 'Outbox', 'Round trip', 'Silent for'];
   const table = h('table', { class: 'wires-table' }, h('caption', { class: 'unseen' }, 'Live connections'),
-    h('thead', null, h('tr', null, ...heads.map((head, at) => h('th', { scope: 'col', class: at > 2 ? 'figure' : '' }, head)))), body);
+    h('thead', null, h('tr', null, ...heads.map((head, at) => h('th', { scope: 'col', class: at > 3 ? 'figure' : '' }, head)))), body);
   const dialog = panel('Wires', 'wide', words, h('div', { class: 'across', tabindex: '0', role: 'region', 'aria-label': 'Live connections' }, table));
   const look = async () => {
     if (!dialog.isConnected) return;
@@ -44,8 +44,9 @@ export function open(_app) {
 /** @param {Wire} wire */
 function row(wire) {
   const silent = wire.silent_ms < 1_000 ? 'now' : `${Math.floor(wire.silent_ms / 1_000)} s`;
-  return h('tr', { class: wire.outbox_bytes > 0 ? 'waiting' : '' },
-    h('td', null, jack(wire.via, ''), viaInWords(wire.via)), h('td', null, wire.protocol), h('td', null, wire.address ?? ''),
+  const who = wire.nick ?? '';
+  return h('tr', { class: `${wire.outbox_bytes > 0 ? 'waiting ' : ''}hue-${hueOf(who)}` },
+    h('td', { class: 'author who' }, h('bdi', null, who)), h('td', null, jack(wire.via, ''), viaInWords(wire.via)), h('td', null, wire.protocol), h('td', null, wire.address ?? ''),
     h('td', { class: 'figure' }, String(wire.rooms)), h('td', { class: 'figure' }, bytesInWords(wire.outbox_bytes)),
     h('td', { class: 'figure' }, wire.rtt_us === null ? '' : `${(wire.rtt_us / 1_000).toFixed(2)} ms`), h('td', { class: 'figure' }, silent));
 }

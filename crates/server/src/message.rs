@@ -90,6 +90,12 @@ impl Published {
         Self { event, frames: Mutex::default() }
     }
 
+    /// The event itself.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
     /// The event's frame in a dialect: made by the first shard that asks, shared by all. `None`: the dialect shows
     /// nothing of it.
     #[must_use]

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { io } from 'socket.io-client';
 import { browse, call, message, plug, say, serve, shows, visit, watchFor } from '../support.js';
 
 let server;
@@ -33,6 +34,42 @@ test('two browsers and nc hear each other, in one order', async () => {
   await bob.context.close();
 });
 
+for (const transport of ['websocket', 'polling']) {
+  test(`two browsers, nc and a Socket.IO client on ${transport} are in one room`, async () => {
+    const [ada, bob] = await Promise.all([visit(browser, server.url), visit(browser, server.url)]);
+    await call(ada.page, 'ada');
+    await call(bob.page, 'bob');
+    const nc = await plug(server.port, '/nick carl');
+    await nc.hears('carl');
+    await ada.page.getByRole('button', { name: 'Plug in' }).click();
+    const socket = io(server.url, { transports: [transport], auth: { nick: 'dora' }, forceNew: true });
+    /** @type {string[]} */
+    const heard = [];
+    const hearsAll = new Promise((resolve) => {
+      socket.on('message', ({ from, text }) => { if (heard.push(`${from.nick}: ${text}`) === 3) resolve(undefined); });
+    });
+    assert.equal((await socket.emitWithAck('message', 'hello from Socket.IO')).ok, true);
+    await ada.page.locator('[data-line="socketio"].arrived', { hasText: 'dora' }).waitFor();
+    await ada.page.keyboard.press('Escape');
+    await nc.hears('<dora> hello from Socket.IO');
+    nc.say('hello from nc');
+    await message(bob.page, 'hello from nc').waitFor();
+    await say(ada.page, 'hello from ada');
+    await message(bob.page, 'hello from ada').waitFor();
+    await say(bob.page, 'hello from bob');
+    await hearsAll;
+    assert.deepEqual(heard, ['carl: hello from nc', 'ada: hello from ada', 'bob: hello from bob']);
+    for (const { page } of [ada, bob]) await shows(page, ['hello from Socket.IO', 'hello from nc', 'hello from ada', 'hello from bob']);
+    const by = transport === 'websocket' ? 'WebSocket' : 'long polling';
+    await bob.page.getByRole('article', { name: new RegExp(`dora: hello from Socket.IO, .*by ${by}`) }).waitFor();
+    socket.disconnect();
+    nc.end();
+    assert.deepEqual([ada.faults, bob.faults], [[], []]);
+    await ada.context.close();
+    await bob.context.close();
+  });
+}
+
 test('a line of the Plug in panel is ticked when its client arrives', async () => {
   const { page, context, faults } = await visit(browser, server.url);
   await page.getByRole('button', { name: 'Plug in' }).click();
@@ -51,18 +88,21 @@ test('a line of the Plug in panel is ticked when its client arrives', async () =
 
 test('Wires shows the live connections, and a message in the bytes of each dialect', async () => {
   const { page, context, faults } = await visit(browser, server.url);
-  const nc = await plug(server.port, 'bytes, please');
+  const nc = await plug(server.port, '/nick bob');
+  nc.say('bytes, please');
   await message(page, 'bytes, please').waitFor();
   await page.getByRole('button', { name: 'Wires' }).click();
   const dialog = page.getByRole('dialog', { name: 'Wires' });
-  await dialog.getByRole('row', { name: /TCP text 127\.0\.0\.1:\d+ 1 0 B \d+\.\d\d ms/ }).waitFor();
+  await dialog.getByRole('row', { name: /bob TCP text 127\.0\.0\.1:\d+ 1 0 B \d+\.\d\d ms/ }).waitFor();
   await dialog.getByRole('row', { name: /WebSocket json/ }).first().waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('article', { name: /bytes, please/ }).hover();
   await page.getByRole('button', { name: 'Show its bytes' }).click();
   const dump = page.getByRole('dialog').locator('pre').first();
   await dump.waitFor();
-  assert.match(await dump.textContent(), /^0000 {2}3c 67 75 65 73 74/);
+  assert.match(await dump.textContent(), /^0000 {2}3c 62 6f 62 3e 20/);
+  const packet = page.getByRole('dialog').locator('section', { hasText: 'Socket.IO over long polling' });
+  assert.match(await packet.locator('pre').textContent(), /^0000 .* {2}42\["message",\{"r\n/);
   nc.end();
   assert.deepEqual(faults, []);
   await context.close();

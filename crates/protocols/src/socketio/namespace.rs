@@ -181,6 +181,12 @@ impl Namespaces {
         Box::leak(Box::new(Self { list, recovery, speech }))
     }
 
+    /// The chat with its vocabulary.
+    #[must_use]
+    pub fn chat(&self) -> Option<&Namespace> {
+        self.list.iter().find(|namespace| namespace.shows == Shows::Vocabulary)
+    }
+
     /// The namespace of this path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Namespace> {

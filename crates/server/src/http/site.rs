@@ -3,6 +3,7 @@
 use super::Upgrade;
 use super::files::{Files, percent_decoded};
 use super::origin::Policy;
+use super::socketio::Endpoint;
 use super::{assets, wires};
 use crate::lan::{private_addresses, qr_svg};
 use crate::listener::{Arrivals, Route};
@@ -116,7 +117,10 @@ impl Site {
             "/wires/dialects" if *request.method() == Method::POST => {
                 let (_, body) = request.into_parts();
                 match Limited::new(body, wires::BODY_BYTES_MAX).collect().await {
-                    Ok(body) => wires::dialects(&body.to_bytes()),
+                    Ok(body) => {
+                        let chat = arrivals.socketio.as_ref().and_then(Endpoint::chat);
+                        wires::dialects(&body.to_bytes(), chat)
+                    }
                     Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "that is longer than any message\n"),
                 }
             }

@@ -24,7 +24,7 @@ use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper}
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::handshake;
-use switchboard_protocols::socketio::Namespaces;
+use switchboard_protocols::socketio::{Namespace, Namespaces};
 
 /// Bytes from which a payload is worth compressing.
 const GZIP_BYTES_MIN: usize = 1_024;
@@ -77,6 +77,14 @@ impl Endpoint {
     #[must_use]
     pub fn is_at(&self, path: &str) -> bool {
         path == self.path || self.path.strip_suffix('/') == Some(path)
+    }
+
+    /// The namespace that is the chat, if there is one.
+    pub(super) fn chat(&self) -> Option<&'static Namespace> {
+        match self.application {
+            Application::SocketIo(namespaces) => namespaces.chat(),
+            Application::Json(_) | Application::Other(_) => None,
+        }
     }
 
     /// A session's conversation, and its id.

@@ -11,18 +11,28 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::SystemTime;
 use switchboard_core::{Body, Event, Sender, SessionId, Time, UserId, Via};
+use switchboard_protocols::socketio::{Namespace, Tongue};
 use switchboard_protocols::{Dialect, Framing, Language, TextStyle, encode};
 
 /// Bytes of the message whose dialects are asked for. More: 413.
 pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Each dialect that is shown, with the sockets that speak it.
-const DIALECTS: [(&str, Language, Framing); 5] = [
+const DIALECTS: [(&str, Language, Framing); 6] = [
     ("text over TCP or TLS", Language::Text(TextStyle::Named), Framing::Lines),
     ("text over WebSocket", Language::Text(TextStyle::Named), Framing::WebSocket),
     ("text over UDP", Language::Text(TextStyle::Named), Framing::Datagram),
     ("JSON over TCP or TLS", Language::Json, Framing::Lines),
     ("JSON over WebSocket", Language::Json, Framing::WebSocket),
+    ("JSON over long polling", Language::Json, Framing::Polling),
+];
+
+/// And of Socket.IO, whose packets name the namespace: each framing, and whether the client's parser is the msgpack one.
+/// The position that clients which can recover get with each event is not told: the page does not know it.
+const SOCKETIO: [(&str, Framing, bool); 3] = [
+    ("Socket.IO over WebSocket", Framing::WebSocket, false),
+    ("Socket.IO over long polling", Framing::Polling, false),
+    ("Socket.IO over WebSocket, msgpack parser", Framing::WebSocket, true),
 ];
 
 /// Whether a request may look: it comes from one of these networks, and not from a proxy that is not trusted, behind
@@ -52,6 +62,7 @@ fn row(shard: usize, wire: &Wire) -> Value {
         "via": wire.via.as_str(),
         "protocol": wire.protocol,
         "address": wire.address.map(|address| address.to_string()),
+        "nick": wire.nick.as_deref(),
         "rooms": wire.rooms,
         "outbox_bytes": wire.outbox_bytes,
         "silent_ms": wire.silent_ms,
@@ -59,15 +70,22 @@ fn row(shard: usize, wire: &Wire) -> Value {
     })
 }
 
-/// The exact bytes in which each dialect shows a message, which the body has as the JSON protocol told it.
-pub(super) fn dialects(body: &[u8]) -> Answer {
+/// The exact bytes in which each dialect shows a message, which the body has as the JSON protocol told it. `chat`: the
+/// namespace where Socket.IO's clients hear it.
+pub(super) fn dialects(body: &[u8], chat: Option<&'static Namespace>) -> Answer {
     let Some(event) = serde_json::from_slice(body).ok().and_then(|value| read(&value)) else {
         return plain(StatusCode::BAD_REQUEST, "the body is a message as the JSON protocol tells it\n");
     };
+    let sockets = chat.into_iter().flat_map(|namespace| {
+        SOCKETIO.map(|(name, framing, packed)| {
+            (name, Language::SocketIo(Some(Tongue { namespace, offsets: None, packed })), framing)
+        })
+    });
     let rows: Vec<Value> = DIALECTS
-        .iter()
+        .into_iter()
+        .chain(sockets)
         .filter_map(|(name, language, framing)| {
-            let dialect = Dialect { language: *language, framing: *framing, elsewhere: false };
+            let dialect = Dialect { language, framing, elsewhere: false };
             let frame = encode(&event, dialect, false)?;
             Some(json!({ "dialect": name, "hex": hex(frame.bytes()) }))
         })
@@ -119,23 +137,28 @@ pub(super) fn answer(value: &Value) -> Answer {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+    use switchboard_protocols::socketio::Namespaces;
 
     #[tokio::test]
     async fn a_messages_bytes_are_the_encoders_own() {
         let message = r#"{"type":"message","room":"lobby","seq":42,"from":{"nick":"bob","session":"8d147be260fac935","via":"websocket"},"text":"hé","time":"2026-11-20T08:00:00.123Z"}"#;
-        let body = dialects(message.as_bytes()).into_body();
+        let namespaces = Namespaces::new(vec![Namespace::chat("/")], None, Arc::default());
+        let body = dialects(message.as_bytes(), namespaces.chat()).into_body();
         let bytes = body.collect().await.expect("whole").to_bytes();
         let value: Value = serde_json::from_slice(&bytes).expect("JSON");
         let rows = value["dialects"].as_array().expect("rows");
-        assert_eq!(rows.len(), DIALECTS.len());
+        assert_eq!(rows.len(), DIALECTS.len() + SOCKETIO.len());
         assert_eq!(rows[0]["hex"], hex("<bob> hé\n".as_bytes()));
         assert_eq!(rows[3]["hex"], hex(format!("{message}\n").as_bytes()));
+        assert_eq!(rows[5]["hex"], hex(format!("4{message}").as_bytes()));
+        let polled = rows[7]["hex"].as_str().expect("hex");
+        assert!(polled.starts_with(&hex(b"42[\"message\",{\"room\":\"lobby\"")), "{polled}");
     }
 
     #[test]
     fn what_is_no_message_is_refused() {
         for body in ["", "{}", r#"{"from":{"nick":"bob","session":"x","via":"tcp"},"text":"","time":"now"}"#] {
-            assert_eq!(dialects(body.as_bytes()).status(), StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(dialects(body.as_bytes(), None).status(), StatusCode::BAD_REQUEST, "{body}");
         }
     }
 

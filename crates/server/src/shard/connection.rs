@@ -4,6 +4,7 @@ use super::branches::Branches;
 use super::gate::Gate;
 use super::members::Places;
 use super::outbox::Outbox;
+use std::sync::Arc;
 use switchboard_core::sessions::Peer;
 use switchboard_core::{ConnectionId, RoomId, Via};
 use switchboard_protocols::{Conversation, Dialect, Language, Tick};
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     pub gate: Option<Box<Gate>>,
     pub via: Via,
     pub address: Option<std::net::SocketAddr>,
+    /// What its user is called, for who looks at the wires.
+    pub nick: Option<Arc<str>>,
     /// When something last came from the peer.
     pub heard: Tick,
     /// When a lingering connection is given up.
@@ -85,6 +88,13 @@ impl Connection {
     /// Whether a peer that sends no more has got everything it asked for.
     pub(super) fn is_finished(&self) -> bool {
         self.forgotten && self.reads == 0 && self.gate.is_none() && self.outbox.bytes() == 0
+    }
+
+    /// Somebody has another name, perhaps this connection's user.
+    pub(super) fn rename(&mut self, old: &str, new: &Arc<str>) {
+        if self.nick.as_deref() == Some(old) {
+            self.nick = Some(Arc::clone(new));
+        }
     }
 
     /// The connection as the engine is told of it.

@@ -79,6 +79,9 @@ impl Shard {
             Output::Deliver { to, event, own } => {
                 let Some(slot) = self.slot(to) else { return };
                 let connection = &mut self.connections[slot as usize];
+                if let Body::Renamed { from, old } = &event.body {
+                    connection.rename(old, &from.nick);
+                }
                 let mut dialect = connection.dialect;
                 dialect.elsewhere = event.room.as_ref().is_some_and(|name| {
                     let current = connection.current.and_then(|room| self.directory.name(room));
@@ -141,6 +144,21 @@ impl Shard {
         let connection = &mut self.connections[slot as usize];
         if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
             return;
+        }
+        match reply {
+            Reply::Welcome(welcome) => connection.nick = Some(Arc::clone(&welcome.nick)),
+            Reply::Nick { nick, .. } => connection.nick = Some(Arc::clone(nick)),
+            Reply::Refused(_)
+            | Reply::Observing { .. }
+            | Reply::Ack { .. }
+            | Reply::Joined { .. }
+            | Reply::Left { .. }
+            | Reply::Topic { .. }
+            | Reply::Members { .. }
+            | Reply::Rooms { .. }
+            | Reply::History { .. }
+            | Reply::Found { .. }
+            | Reply::Pong { .. } => {}
         }
         let frame = connection.conversation.reply(reply);
         self.refresh_dialect(slot);

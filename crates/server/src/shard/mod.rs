@@ -200,6 +200,7 @@ impl Shard {
             gate: None,
             via: opening.via,
             address: opening.address,
+            nick: None,
             heard: now,
             give_up: Tick::MAX,
             alarm: Tick::MAX,

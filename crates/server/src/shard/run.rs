@@ -12,7 +12,7 @@ use bytes::Bytes;
 use slab::Slab;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use switchboard_core::{CloseReason, ConnectionId, RoomId};
+use switchboard_core::{Body, CloseReason, ConnectionId, RoomId};
 use switchboard_protocols::{Dialect, Frame, Tick, join};
 
 /// Events of a run at most.
@@ -59,6 +59,11 @@ struct Pieces {
 impl Shard {
     /// Adds an event to the run, or begins another one with it.
     pub(super) fn publish(&mut self, now: Tick, room: RoomId, event: Arc<Published>, except: Except) {
+        if let Body::Renamed { from, old } = &event.event().body {
+            for &slot in self.directory.slots(room) {
+                self.connections[slot as usize].rename(old, &from.nick);
+            }
+        }
         if self.run.room != room || self.run.events.len() >= EVENTS_MAX {
             self.settle(now);
         }

@@ -3,14 +3,15 @@
 use super::Shard;
 use super::connection::Phase;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use switchboard_core::Via;
 
 /// Connections that a shard lists at most; how many there are is told beside.
 const LISTED_MAX: usize = 1_000;
 
-/// A live connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A live connection, with the sessions that it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wire {
     /// Its slot in the shard.
     pub slot: u32,
@@ -18,6 +19,8 @@ pub struct Wire {
     /// The word for what it speaks.
     pub protocol: &'static str,
     pub address: Option<SocketAddr>,
+    /// What its user is called, once it has a session.
+    pub nick: Option<Arc<str>>,
     /// How many rooms it hears.
     pub rooms: usize,
     /// Bytes that wait for its socket.
@@ -42,17 +45,21 @@ impl Shard {
     pub fn wires(&self, now: u64) -> Wires {
         let mut wires = Wires::default();
         for (slot, connection) in &self.connections {
-            if !matches!(connection.phase, Phase::Open | Phase::Finishing) {
+            // What another one carries is told with it: it has no wire of its own.
+            if !matches!(connection.phase, Phase::Open | Phase::Finishing) || connection.carrier.is_some() {
                 continue;
             }
             wires.total += 1;
             if wires.listed.len() < LISTED_MAX {
+                let carried =
+                    || connection.branches.iter().filter_map(|(_, slot)| self.connections.get(*slot as usize));
                 wires.listed.push(Wire {
                     slot: slot as u32,
                     via: connection.via,
                     protocol: connection.dialect.protocol(),
                     address: connection.address,
-                    rooms: connection.rooms.len(),
+                    nick: connection.nick.clone().or_else(|| carried().find_map(|branch| branch.nick.clone())),
+                    rooms: connection.rooms.len() + carried().map(|branch| branch.rooms.len()).sum::<usize>(),
                     outbox_bytes: connection.outbox.bytes(),
                     silent_ms: now.saturating_sub(connection.heard),
                     round_trip: None,
