@@ -56,8 +56,9 @@ export function webSocket(url) {
   return {
     name: 'websocket',
     open(hearer) {
-      const socket = new WebSocket(url, 'json');
-      socket.onopen = () => hearer.open();
+      const socket = takeEarly() ?? new WebSocket(url, 'json');
+      if (socket.readyState === WebSocket.OPEN) queueMicrotask(() => hearer.open());
+      else socket.onopen = () => hearer.open();
       socket.onmessage = (event) => { if (typeof event.data === 'string') hearer.message(event.data); };
       socket.onclose = (event) => hearer.closed(event.reason);
       return {
@@ -69,6 +70,16 @@ export function webSocket(url) {
       };
     },
   };
+}
+
+/**
+ * The socket that early.js opened, once, if it is still good for something.
+ * @returns {WebSocket | null}
+ */
+function takeEarly() {
+  const { early } = /** @type {{ early?: WebSocket }} */ (window);
+  Object.assign(window, { early: undefined });
+  return early && early.readyState <= WebSocket.OPEN ? early : null;
 }
 
 export class Connection {
