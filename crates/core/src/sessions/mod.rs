@@ -84,8 +84,9 @@ pub struct Sessions {
     realms: Vec<Arc<str>>,
     chance: Chance,
     next_pos: Pos,
-    connections: HashMap<ConnectionId, Connection>,
-    sessions: HashMap<SessionId, Session>,
+    // A table is up to twice as large as what is in it: large values stand beside it.
+    connections: HashMap<ConnectionId, Box<Connection>>,
+    sessions: HashMap<SessionId, Box<Session>>,
     users: Users,
     here: RoomsHere,
     recent: Recent,
@@ -137,7 +138,7 @@ impl Sessions {
     pub fn connect(&mut self, connection: ConnectionId, peer: Peer, out: &mut Vec<Output>) {
         match self.connections.get(&connection).map(|known| known.stage) {
             None => {
-                self.connections.insert(connection, Connection::new(peer));
+                self.connections.insert(connection, Box::new(Connection::new(peer)));
             }
             Some(Stage::Silent | Stage::Observing(_)) => {
                 self.stop_observing(connection, out);

@@ -18,14 +18,14 @@ pub(super) struct User {
 /// All users, by id and by what their nicks look like.
 #[derive(Debug, Default)]
 pub(super) struct Users {
-    by_id: HashMap<UserId, User>,
+    by_id: HashMap<UserId, Box<User>>,
     /// One index tells who is named so and who looks so: nicks that fold alike look alike, and no two users do.
     by_look: HashMap<Arc<str>, UserId>,
 }
 
 impl Users {
     pub(super) fn get(&self, user: UserId) -> Option<&User> {
-        self.by_id.get(&user)
+        self.by_id.get(&user).map(Box::as_ref)
     }
 
     pub(super) fn contains(&self, user: UserId) -> bool {
@@ -51,7 +51,7 @@ impl Users {
     /// A new user without sessions; the nick is not taken.
     pub(super) fn add(&mut self, user: UserId, nick: Nick) {
         self.by_look.extend(nick.looks().iter().map(|look| (Arc::clone(look), user)));
-        self.by_id.insert(user, User { nick, sessions: SmallVec::new() });
+        self.by_id.insert(user, Box::new(User { nick, sessions: SmallVec::new() }));
     }
 
     /// Gives a user a nick that is not taken, and answers the old one.

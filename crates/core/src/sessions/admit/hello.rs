@@ -207,7 +207,7 @@ impl Sessions {
         self.stop_observing(connection, turn.out);
         let Some(known) = self.connections.get_mut(&connection) else { return };
         known.stage = Stage::Session(session);
-        self.sessions.insert(session, Session::new(user, connection, known.peer));
+        self.sessions.insert(session, Box::new(Session::new(user, connection, known.peer)));
         if let Some(nick) = nick {
             self.users.add(user, nick);
         }
