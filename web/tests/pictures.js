@@ -10,7 +10,7 @@ mkdirSync(FOLDER, { recursive: true });
 
 const server = await serve();
 const browser = await browse();
-const { page, context } = await visit(browser, server.url, { viewport: { width: 1200, height: 760 } });
+const { page, context } = await visit(browser, `http://127.0.0.1:${server.port}/`, { viewport: { width: 1200, height: 760 } });
 /** @param {string} name */
 const draw = async (name) => {
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
@@ -48,7 +48,7 @@ const bot = await program(server.port, 'deploy-bot');
 await page.locator('#side', { hasText: 'deploy-bot' }).waitFor();
 bot.tell({ type: 'message', room: 'lobby', text: 'Deployed *4711* to staging:\n```\nserver  ok   1.2 s\nworker  ok   0.9 s\n```' });
 await page.locator('article', { hasText: 'worker' }).waitFor();
-const joe = await visit(browser, server.url, { viewport: { width: 1200, height: 760 } });
+const joe = await visit(browser, `http://127.0.0.1:${server.port}/`, { viewport: { width: 1200, height: 760 } });
 await call(joe.page, 'joe');
 await say(joe.page, '> All green since nine.\nLovely. @ada shall we show the new page at five?');
 await page.locator('article.mention', { hasText: 'Lovely' }).waitFor();

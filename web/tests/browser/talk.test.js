@@ -13,7 +13,9 @@ afterEach(() => server.stop());
 after(() => browser.close());
 
 test('two browsers and nc hear each other, in one order', async () => {
-  const [ada, bob] = await Promise.all([visit(browser, server.url), visit(browser, server.url)]);
+  // All of them on the one port.
+  const url = `http://127.0.0.1:${server.port}/`;
+  const [ada, bob] = await Promise.all([visit(browser, url), visit(browser, url)]);
   await call(ada.page, 'ada');
   await call(bob.page, 'bob');
   const nc = await plug(server.port, '/nick carl');
@@ -75,8 +77,8 @@ test('a line of the Plug in panel is ticked when its client arrives', async () =
   await page.getByRole('button', { name: 'Plug in' }).click();
   const dialog = page.getByRole('dialog', { name: 'Plug something in' });
   const lines = await dialog.locator('code').allTextContents();
-  assert.ok(lines.includes(`nc 127.0.0.1 ${server.port}`));
-  assert.ok(lines.every((line) => line.includes(String(server.port)) || line.includes('--lan')), lines.join('\n'));
+  assert.ok(lines.includes(`nc 127.0.0.1 ${server.web}`));
+  assert.ok(lines.every((line) => line.includes(String(server.web)) || line.includes('--lan')), lines.join('\n'));
   await dialog.getByRole('button', { name: 'Copy the line for Python' }).click();
   const python = await plug(server.port, 'Hello from Python');
   await dialog.locator('[data-line="python"].arrived').waitFor();
