@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask test` runs all tests, `cargo xtask long` what is too long for it.
 
+mod bench;
 mod clients;
 mod long;
 mod page;
@@ -13,6 +14,8 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "\
 cargo xtask test   everything that has to pass: format, lints, documentation, tests, a minute of fuzzing
 cargo xtask long   what is too long for that: kills, seeds, soak, coverage-guided fuzzing, Autobahn, licences
+cargo xtask bench  measures Switchboard beside its peers and writes docs/benchmarks/results.md; --quick: in ten minutes
+cargo xtask bench-peers  only installs the servers to compare with
 cargo xtask tidy   only the checks of the sources and of the documentation's file names
 cargo xtask socketio-clients  only the Socket.IO clients that the tests run, from npm and PyPI
 cargo xtask tools  only the programs that the tests need: installs them as root, else says what is missing";
@@ -23,6 +26,8 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => test::run(),
         ["long", parts @ ..] => long::run(parts),
+        ["bench", arguments @ ..] => bench::run(arguments),
+        ["bench-peers"] => bench::install_peers(),
         ["socketio-clients"] => clients::install(),
         ["tidy"] => tidy::run(),
         ["tools"] => tools::require(tools::TEST),

@@ -29,6 +29,10 @@ pub(crate) const TEST: &[Tool] = &[
     tool(&["unshare"], "util-linux"),
 ];
 
+/// What `cargo xtask bench` needs.
+pub(crate) const BENCH: &[Tool] =
+    &[tool(&["cc"], "gcc"), tool(&["node"], "nodejs"), tool(&["npm"], "npm"), tool(&["python3"], "python3")];
+
 /// Makes sure that every tool is there: as root, missing ones are installed; otherwise they are named.
 pub(crate) fn require(tools: &[Tool]) -> Result<()> {
     let missing = missing(tools);

@@ -1,17 +1,11 @@
-//! `switchboard-bench`: measures Switchboard beside a bare epoll floor.
+//! `switchboard-bench`: measures Switchboard beside other servers and bare floors.
 //!
-//! To repeat the published figures, on a machine with nothing else to do:
+//! `cargo xtask bench` installs the other servers, builds everything in release and runs `switchboard-bench all`, which
+//! writes the report into `docs/benchmarks/`. The other commands measure one thing with options of one's own: each
+//! prints a Markdown table on standard output and tells of each phase on standard error.
 //!
-//! ```text
-//! cargo build --release -p switchboard -p switchboard-bench
-//! target/release/switchboard-bench fanout --json fanout.json
-//! target/release/switchboard-bench fanout --rate 200 --windows 1 --json latency.json
-//! target/release/switchboard-bench idle --json idle.json
-//! ```
-//!
-//! Both print a Markdown table on standard output and tell of each phase on standard error. The programs under test are
-//! looked for beside this one; `--switchboard PATH` and `--floor PATH` name others, such as two versions to compare.
-//! Figures with `fsync` need `--data-parent DIR` on a real disk. The method is described in
+//! The programs under test are looked for beside this one; `--switchboard PATH` and `--floor PATH` name others, such as
+//! two versions to compare. Figures with `fsync` need `--data-parent DIR` on a real disk. The method is described in
 //! `docs/benchmarks/README.md`.
 
 use std::env;
@@ -22,11 +16,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use switchboard_bench::load::{MARKER_BYTES, Pace, Protocol};
+use switchboard_bench::suites::{self, Extent, Places, Suite};
 use switchboard_bench::targets::{Durability, Programs, Target};
-use switchboard_bench::{fanout, idle, report};
+use switchboard_bench::{fanout, idle, measure, report};
 
 #[derive(Parser)]
-#[command(name = "switchboard-bench", about = "Measures Switchboard beside a bare epoll floor")]
+#[command(name = "switchboard-bench", about = "Measures Switchboard beside other servers and bare floors")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +33,26 @@ enum Command {
     Fanout(FanoutArgs),
     /// Memory per idle connection, and CPU time per connect
     Idle(IdleArgs),
+    /// Everything that the published report holds, or parts of it
+    All(AllArgs),
+}
+
+#[derive(Args)]
+struct AllArgs {
+    /// The main figures only, in about ten minutes
+    #[arg(long)]
+    quick: bool,
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Suite>,
+    /// Where the report and its plots are written
+    #[arg(long, default_value = "docs/benchmarks")]
+    out: PathBuf,
+    #[command(flatten)]
+    places: PlaceArgs,
+    /// Where every sample is written
+    #[arg(long, default_value = "target/benchmark-samples.json")]
+    json: PathBuf,
 }
 
 #[derive(Args)]
@@ -46,8 +61,14 @@ struct FanoutArgs {
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     receivers: u32,
     /// Connections that send in turn
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=998))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     senders: u32,
+    /// Rooms, to which the connections are dealt out in turn; each needs a sender
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    rooms: u32,
+    /// Further rooms, in which nothing is said, that each connection joins
+    #[arg(long, default_value_t = 0)]
+    further_rooms: usize,
     /// Length of each message's text, in bytes
     #[arg(long, default_value_t = 64)]
     bytes: usize,
@@ -60,9 +81,15 @@ struct FanoutArgs {
     /// How often all is repeated
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
-    /// Messages of a phase, for each message of its window
+    /// Messages of a phase in closed loop, for each message of its window
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     messages: u32,
+    /// Length of a phase in open loop, in seconds
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Keeps the servers for all rounds; otherwise each round has servers of its own
+    #[arg(long)]
+    keep: bool,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -79,7 +106,7 @@ struct IdleArgs {
 #[derive(Args)]
 struct CommonArgs {
     /// What is spoken
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp-text,tcp-json,ws-json")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp-text,ws-json,socketio-ws")]
     protocols: Vec<Protocol>,
     /// Which servers are measured
     #[arg(long, value_enum, value_delimiter = ',', default_value = "floor,switchboard")]
@@ -87,37 +114,53 @@ struct CommonArgs {
     /// How Switchboard keeps messages, each in a server of its own
     #[arg(long, value_enum, value_delimiter = ',', default_value = "none,fsync")]
     durability: Vec<Durability>,
+    /// Seconds without progress after which a target is given up
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    patience: u64,
+    #[command(flatten)]
+    places: PlaceArgs,
+    /// Also writes every sample to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct PlaceArgs {
     /// The program `switchboard` [default: beside this program]
     #[arg(long)]
     switchboard: Option<PathBuf>,
     /// The program `switchboard-bench-floor` [default: beside this program]
     #[arg(long)]
     floor: Option<PathBuf>,
+    /// The folder in which the other servers are installed [default: that of the sources]
+    #[arg(long)]
+    peers: Option<PathBuf>,
     /// A further setting for Switchboard
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Where data directories are made [default: the directory for temporary files]
     #[arg(long)]
     data_parent: Option<PathBuf>,
-    /// Seconds without progress after which the run is given up
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    patience: u64,
-    /// Also writes every sample to this file
-    #[arg(long)]
-    json: Option<PathBuf>,
 }
 
 /// A program under test; with [`Durability`] it becomes a [`Target`].
 #[derive(Clone, Copy, ValueEnum)]
 enum Server {
     Floor,
+    UringFloor,
     Switchboard,
+    #[value(name = "socket.io")]
+    SocketIo,
+    Socketioxide,
+    Ws,
+    Nats,
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Fanout(args) => run_fanout(args),
         Command::Idle(args) => run_idle(args),
+        Command::All(args) => run_all(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -132,33 +175,31 @@ fn run_fanout(args: FanoutArgs) -> Result<()> {
     let common = args.common;
     ensure!(args.bytes >= MARKER_BYTES, "--bytes must be at least {MARKER_BYTES}: each text carries a marker");
     let targets = common.targets();
+    ensure!((0.01..=3_600.0).contains(&args.seconds), "--seconds must be from 0.01 to 3600");
     let sockets = (args.receivers as usize + args.senders as usize) * targets.len();
     allow_sockets(sockets)?;
     let paces = args.windows.iter().map(|&window| Pace::Window(window));
     let plan = fanout::Plan {
         receivers: args.receivers as usize,
         senders: args.senders as usize,
+        rooms: args.rooms as usize,
+        further_rooms: args.further_rooms,
         text_bytes: args.bytes,
+        line_bytes: None,
         paces: paces.chain(args.rate.iter().map(|&rate| Pace::Rate(rate))).collect(),
         protocols: common.protocols.clone(),
         targets,
+        capacities: Vec::new(),
         rounds: args.rounds,
+        is_restarting: !args.keep,
         messages: args.messages,
+        seconds: args.seconds,
         patience: Duration::from_secs(common.patience),
     };
-    let findings = fanout::run(plan, &common.programs()?, |sample| {
-        eprintln!(
-            "round {} {:9} {:10} {:22} {:7.3} µs/delivery {:9.0} deliveries/s",
-            sample.round,
-            sample.protocol.name(),
-            sample.pace.name(),
-            sample.target.name(),
-            sample.us_per_delivery(),
-            sample.deliveries as f64 / sample.seconds
-        );
-    })?;
+    let findings = fanout::run(plan, &common.programs()?, |sample| eprintln!("{}", sample.line()));
     println!("{}", report::fanout(&findings));
-    common.json.map_or(Ok(()), |path| report::write_json(&path, &findings))
+    common.json.as_deref().map_or(Ok(()), |path| report::write_json(path, &findings))?;
+    without(&findings.failures)
 }
 
 fn run_idle(args: IdleArgs) -> Result<()> {
@@ -180,29 +221,74 @@ fn run_idle(args: IdleArgs) -> Result<()> {
         );
     })?;
     println!("{}", report::idle(&findings));
-    common.json.map_or(Ok(()), |path| report::write_json(&path, &findings))
+    common.json.as_deref().map_or(Ok(()), |path| report::write_json(path, &findings))?;
+    without(&findings.failures)
+}
+
+fn run_all(args: &AllArgs) -> Result<()> {
+    /// The most that a part has open at once: six targets with 1,000 receivers, or one with 15,000.
+    const SOCKETS: usize = 16_000;
+    allow_sockets(SOCKETS)?;
+    let machine = measure::machine();
+    let programs = args.places.programs(true)?;
+    let missing = suites::missing(&programs);
+    let extent = if args.quick { Extent::Quick } else { Extent::Full };
+    let mut sections = Vec::new();
+    for &suite in Suite::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(&suite) {
+            continue;
+        }
+        let section = suite.run(extent, &programs, &mut |line| eprintln!("{line}"));
+        sections.push(section.with_context(|| suite.title())?);
+        // After each part, so that what was measured is there when a later one fails.
+        let places = Places { directory: &args.out, samples: &args.json, missing: &missing };
+        suites::write(places, extent, &machine, &sections)?;
+    }
+    println!("{}", args.out.join("results.md").display());
+    let failures: usize = sections.iter().map(|section| section.failures).sum();
+    ensure!(failures == 0, "{failures} measurements failed: the report says which");
+    Ok(())
+}
+
+/// What failed is in the report; the exit code says so, too.
+fn without(failures: &[String]) -> Result<()> {
+    ensure!(failures.is_empty(), "{}", failures.join("; "));
+    Ok(())
 }
 
 impl CommonArgs {
     fn targets(&self) -> Vec<Target> {
         let targets = self.targets.iter().flat_map(|server| match server {
             Server::Floor => vec![Target::Floor],
+            Server::UringFloor => vec![Target::UringFloor],
             Server::Switchboard => self.durability.iter().map(|&kept| Target::Switchboard(kept)).collect(),
+            Server::SocketIo => vec![Target::SocketIo],
+            Server::Socketioxide => vec![Target::Socketioxide],
+            Server::Ws => vec![Target::Ws],
+            Server::Nats => vec![Target::Nats],
         });
         targets.collect()
     }
 
     fn programs(&self) -> Result<Programs> {
+        self.places.programs(self.durability.contains(&Durability::Fsync))
+    }
+}
+
+impl PlaceArgs {
+    fn programs(&self, is_synced: bool) -> Result<Programs> {
         let data_parent = self.data_parent.clone().unwrap_or_else(env::temp_dir);
-        if self.durability.contains(&Durability::Fsync) && is_in_memory(&data_parent) {
+        if is_synced && is_in_memory(&data_parent) {
             let place = data_parent.display();
             eprintln!("switchboard-bench: {place} is kept in memory: figures with fsync mean nothing there");
         }
         let own = env::current_exe().context("cannot find this program's own directory")?;
         let beside = |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| own.with_file_name(name));
+        let peers = || Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         Ok(Programs {
             switchboard: beside(&self.switchboard, "switchboard"),
             floor: beside(&self.floor, "switchboard-bench-floor"),
+            peers: self.peers.clone().unwrap_or_else(peers),
             settings: self.settings.clone(),
             data_parent,
         })

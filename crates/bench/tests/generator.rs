@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::Fault;
-use switchboard_bench::load::{Dialect, Generator, Pace, Protocol, Setup};
+use support::{Fault, Protocol};
+use switchboard_bench::load::{Dialect, Generator, OPENED_AT_ONCE, Pace, Setup};
 
 const RECEIVERS: usize = 8;
 const TEXT_BYTES: usize = 64;
@@ -17,7 +17,17 @@ fn generator(protocol: Protocol, fault: Fault, senders: usize) -> Generator {
         Protocol::WsJson => Dialect::WebSocketJson,
     };
     let patience = Duration::from_millis(if fault == Fault::None { 30_000 } else { 3_000 });
-    let setup = Setup { dialect, receivers: RECEIVERS, senders, text_bytes: TEXT_BYTES, patience };
+    let setup = Setup {
+        dialect,
+        receivers: RECEIVERS,
+        senders,
+        rooms: 1,
+        further_rooms: 0,
+        is_encrypted: false,
+        opened_at_once: OPENED_AT_ONCE,
+        text_bytes: TEXT_BYTES,
+        patience,
+    };
     let mut generator = Generator::new(support::start(protocol, fault), setup).unwrap();
     generator.open().unwrap();
     generator

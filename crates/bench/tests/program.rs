@@ -22,7 +22,8 @@ fn run(args: &[&str]) -> (String, Value) {
 
 #[test]
 fn a_tiny_fanout_over_the_floor() {
-    let args = "fanout --receivers 20 --messages 50 --windows 1,4 --rate 500 --rounds 2 --protocols tcp-text";
+    let args =
+        "fanout --receivers 20 --messages 50 --windows 1,4 --rate 500 --seconds 0.1 --rounds 2 --protocols tcp-text";
     let (table, findings) = run(&args.split(' ').collect::<Vec<_>>());
     let samples = findings["samples"].as_array().unwrap();
     let found: Vec<(u64, &str, u64)> = samples
@@ -69,4 +70,29 @@ fn a_server_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("cannot start /nowhere/switchboard"), "{errors}");
+}
+
+#[test]
+fn a_report_is_written_of_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = directory.path().join("nowhere");
+    let output = Command::new(env!("CARGO_BIN_EXE_switchboard-bench"))
+        .args(["all", "--quick", "--only", "startup", "--peers"])
+        .arg(&nowhere)
+        .arg("--switchboard")
+        .arg(&nowhere)
+        .arg("--out")
+        .arg(directory.path())
+        .arg("--json")
+        .arg(directory.path().join("samples.json"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = std::fs::read_to_string(directory.path().join("results.md")).unwrap();
+    for part in ["## Start-up", "Not installed, and therefore left out: io_uring floor, Switchboard"] {
+        assert!(report.contains(part), "{part} is not in {report}");
+    }
+    let samples: Value =
+        serde_json::from_slice(&std::fs::read(directory.path().join("samples.json")).unwrap()).unwrap();
+    assert_eq!(samples[0]["suite"], "startup");
 }

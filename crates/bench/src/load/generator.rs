@@ -12,8 +12,8 @@ use super::marker::Marker;
 use super::sockets::{Received, Sockets};
 use crate::measure::Histogram;
 
-/// Connections opened before their welcomes are waited for: below any server's backlog and handshake limit.
-const OPEN_AT_ONCE: usize = 64;
+/// The usual number of connections that are opened before their welcomes are waited for.
+pub const OPENED_AT_ONCE: usize = 64;
 
 /// Messages under way at a fixed rate. More: the target does not keep up, and the run ends with an error.
 const UNDER_WAY_MAX: usize = 10_000;
@@ -39,6 +39,15 @@ pub struct Setup {
     pub receivers: usize,
     /// Connections that send in turn; each also receives what the others send.
     pub senders: usize,
+    /// Rooms, to which connections are dealt out in turn. With one, it is the lobby.
+    pub rooms: usize,
+    /// Further rooms, in which nothing is said, that each connection joins.
+    pub further_rooms: usize,
+    /// Whether connections are encrypted.
+    pub is_encrypted: bool,
+    /// Connections opened before their welcomes are waited for. It must stay below any server's backlog and limit on
+    /// handshakes.
+    pub opened_at_once: usize,
     /// The length of each message's text, in bytes.
     pub text_bytes: usize,
     /// How long nothing may come while something is due. Longer is an error.
@@ -104,12 +113,14 @@ impl Generator {
     /// When there is no epoll to be had.
     pub fn new(address: SocketAddr, setup: Setup) -> Result<Self> {
         let connections = setup.receivers + setup.senders;
-        ensure!((1..usize::from(Marker::PROBE)).contains(&setup.senders), "1 to 998 senders, not {}", setup.senders);
+        ensure!((1..Marker::PROBE as usize).contains(&setup.senders), "1 to 99,998 senders, not {}", setup.senders);
         ensure!(setup.receivers > 0, "no receivers");
+        ensure!((1..=setup.senders).contains(&setup.rooms), "each room needs a sender");
+        ensure!(connections >= 2 * setup.rooms, "each room needs a receiver");
         Ok(Self {
             setup,
-            sockets: Sockets::new(address)?,
-            ledger: Ledger::new(connections, setup.senders),
+            sockets: Sockets::new(address, setup.rooms, setup.is_encrypted)?,
+            ledger: Ledger::new(connections, setup.senders, setup.rooms),
             hearing: Hearing::new(connections, setup.senders),
         })
     }
@@ -127,8 +138,9 @@ impl Generator {
     /// # Errors
     /// When the target refuses, closes or stays silent.
     pub fn open_up_to(&mut self, connections: usize) -> Result<()> {
+        let first = self.sockets.len();
         while self.sockets.len() < connections {
-            let goal = connections.min(self.sockets.len() + OPEN_AT_ONCE);
+            let goal = connections.min(self.sockets.len() + self.setup.opened_at_once);
             while self.sockets.len() < goal {
                 self.sockets.open(self.setup.dialect)?;
             }
@@ -136,20 +148,36 @@ impl Generator {
                 self.wait("welcomes", |this| (this.hearing.welcomed, goal))?;
             }
         }
+        self.join_further(first)
+    }
+
+    /// Makes the connections from `first` on join further rooms, each rooms of its own.
+    fn join_further(&mut self, first: usize) -> Result<()> {
+        for connection in first..self.sockets.len() {
+            for number in 0..self.setup.further_rooms {
+                let name = format!("further-{connection}-{number}");
+                self.setup.dialect.join_further(&name, self.sockets.outgoing(connection));
+            }
+            // Answers are taken meanwhile, so that neither side has to hold many.
+            self.sockets.flush()?;
+            self.turn(Duration::ZERO)?;
+        }
         Ok(())
     }
 
-    /// Sends until every connection hears every sender's room, then some more, then waits until the target is quiet.
+    /// Sends until every connection hears its room's first sender, then some more, then waits until the target is quiet.
     ///
     /// # Errors
     /// When some connection never hears the probes.
     pub fn warm_up(&mut self) -> Result<Outcome> {
-        let others = self.sockets.len() - 1;
+        let others = self.sockets.len() - self.setup.rooms;
         let deadline = self.sockets.now_ns() + self.setup.patience.as_nanos() as u64;
         for number in 1.. {
             self.hearing.probe(number);
             let probe = Marker { sender: Marker::PROBE, number };
-            self.setup.dialect.message(probe, self.setup.text_bytes, self.sockets.outgoing(0));
+            for sender in 0..self.setup.rooms {
+                self.write(sender, probe);
+            }
             self.sockets.flush()?;
             let mut heard = 0;
             self.turns_while(PROBE_QUIET, |this| {
@@ -164,7 +192,7 @@ impl Generator {
                 bail!("only {heard} of {others} connections hear the room{}", self.hearing.last_word());
             }
         }
-        let outcome = self.run(Pace::Window(4), WARM_UP_MESSAGES)?;
+        let outcome = self.run(Pace::Window(4), WARM_UP_MESSAGES.max(self.setup.senders as u32))?;
         self.settle()?;
         Ok(outcome)
     }
@@ -192,11 +220,22 @@ impl Generator {
         self.turns_while(duration, |_| Some(false))
     }
 
+    /// Takes what has come, and answers pings, without waiting for more.
+    ///
+    /// # Errors
+    /// When a connection breaks.
+    pub fn catch_up(&mut self) -> Result<()> {
+        // One turn takes at most so many events.
+        for _ in 0..=self.sockets.len() / super::sockets::EVENTS_MAX {
+            self.turn(Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
     /// Tells the floor how long its lines have to be; other targets decide that themselves.
     pub const fn set_line_bytes(&mut self, bytes: usize) {
-        match &mut self.setup.dialect {
-            Dialect::Bare { line_bytes } => *line_bytes = bytes,
-            Dialect::Text | Dialect::Json | Dialect::WebSocketJson => {}
+        if let Dialect::Bare { line_bytes } = &mut self.setup.dialect {
+            *line_bytes = bytes;
         }
     }
 
@@ -275,7 +314,13 @@ impl Generator {
     fn send(&mut self, number: u32, due_ns: u64) {
         let sender = number as usize % self.setup.senders;
         let marker = self.ledger.send(sender, due_ns);
-        self.setup.dialect.message(marker, self.setup.text_bytes, self.sockets.outgoing(sender));
+        self.write(sender, marker);
+    }
+
+    fn write(&mut self, sender: usize, marker: Marker) {
+        let Setup { dialect, text_bytes, .. } = self.setup;
+        let room = self.sockets.room(sender);
+        dialect.message(marker, room, text_bytes, self.sockets.outgoing(sender));
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<()> {

@@ -7,16 +7,24 @@ use anyhow::{Result, bail, ensure};
 use super::marker::Marker;
 use crate::measure::Histogram;
 
-/// Accounts for every message of every sender at every other connection. A message is complete when all have it.
+/// Accounts for every message of every sender at every other connection of its room. A message is complete when all
+/// have it.
+///
+/// Connections are dealt out to the rooms in turn: connection `c` is in room `c % rooms`, and the first ones send.
 #[derive(Debug)]
 pub struct Ledger {
     connections: usize,
     senders: usize,
-    /// The number that each connection must get next from each sender: `[connection * senders + sender]`.
+    rooms: usize,
+    /// The most senders that a room has.
+    senders_per_room: usize,
+    /// The number that each connection must get next from each sender of its room:
+    /// `[connection * senders_per_room + sender / rooms]`.
     expected: Vec<u32>,
     under_way: Vec<VecDeque<UnderWay>>,
     /// The number of the first message under way of each sender.
     first: Vec<u32>,
+    messages_under_way: usize,
     completed: u64,
     deliveries: u64,
     delivered_bytes: u64,
@@ -39,15 +47,20 @@ pub(super) struct Totals {
 }
 
 impl Ledger {
-    /// For `connections` connections, of which the first `senders` send. Each hears all the others.
+    /// For `connections` connections in `rooms` rooms, of which the first `senders` send. Each hears all the others of
+    /// its room.
     #[must_use]
-    pub fn new(connections: usize, senders: usize) -> Self {
+    pub fn new(connections: usize, senders: usize, rooms: usize) -> Self {
+        let senders_per_room = senders.div_ceil(rooms);
         Self {
             connections,
             senders,
-            expected: vec![0; connections * senders],
+            rooms,
+            senders_per_room,
+            expected: vec![0; connections * senders_per_room],
             under_way: vec![VecDeque::new(); senders],
             first: vec![0; senders],
+            messages_under_way: 0,
             completed: 0,
             deliveries: 0,
             delivered_bytes: 0,
@@ -57,10 +70,17 @@ impl Ledger {
 
     /// Notes that `sender` sends its next message, due at `now_ns`, and gives it its marker.
     pub fn send(&mut self, sender: usize, now_ns: u64) -> Marker {
+        let missing = self.others(sender);
         let queue = &mut self.under_way[sender];
         let number = self.first[sender] + queue.len() as u32;
-        queue.push_back(UnderWay { sent_ns: now_ns, missing: self.connections - 1 });
-        Marker { sender: sender as u16, number }
+        queue.push_back(UnderWay { sent_ns: now_ns, missing });
+        self.messages_under_way += 1;
+        Marker { sender: sender as u32, number }
+    }
+
+    /// Connections that hear a sender.
+    fn others(&self, sender: usize) -> usize {
+        (self.connections - sender % self.rooms).div_ceil(self.rooms) - 1
     }
 
     /// Notes that a message reached `connection` as `wire_bytes` bytes.
@@ -69,10 +89,14 @@ impl Ledger {
     /// When the message is not the one that had to come next: one was lost, doubled, overtaken or invented, or came
     /// back to its sender.
     pub fn delivered(&mut self, connection: usize, marker: Marker, wire_bytes: usize, now_ns: u64) -> Result<()> {
-        let sender = usize::from(marker.sender);
+        let sender = marker.sender as usize;
         ensure!(sender < self.senders, "connection {connection} got a message of nobody ({marker:?})");
         ensure!(sender != connection, "connection {connection} got its own message {}", marker.number);
-        let expected = &mut self.expected[connection * self.senders + sender];
+        ensure!(
+            sender % self.rooms == connection % self.rooms,
+            "connection {connection} got a message of another room, from sender {sender}"
+        );
+        let expected = &mut self.expected[connection * self.senders_per_room + sender / self.rooms];
         ensure!(
             marker.number == *expected,
             "connection {connection} got message {} of sender {sender}, but {expected} had to come next",
@@ -90,6 +114,7 @@ impl Ledger {
         while self.under_way[sender].front().is_some_and(|message| message.missing == 0) {
             self.under_way[sender].pop_front();
             self.first[sender] += 1;
+            self.messages_under_way -= 1;
             self.completed += 1;
         }
         Ok(())
@@ -97,8 +122,8 @@ impl Ledger {
 
     /// Messages that some connection still waits for.
     #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.under_way.iter().map(VecDeque::len).sum()
+    pub const fn under_way(&self) -> usize {
+        self.messages_under_way
     }
 
     /// Deliveries counted so far; it grows with every one, so it shows progress.
@@ -117,7 +142,7 @@ impl Ledger {
                     "message {} of sender {sender} is missing at {} of {} connections",
                     self.first[sender],
                     message.missing,
-                    self.connections - 1
+                    self.others(sender)
                 ));
             }
         }
@@ -139,13 +164,13 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn marker(sender: u16, number: u32) -> Marker {
+    fn marker(sender: u32, number: u32) -> Marker {
         Marker { sender, number }
     }
 
     #[test]
     fn a_message_is_complete_when_the_last_receiver_has_it() {
-        let mut ledger = Ledger::new(4, 1);
+        let mut ledger = Ledger::new(4, 1, 1);
         assert_eq!(ledger.send(0, 100), marker(0, 0));
         assert_eq!(ledger.send(0, 150), marker(0, 1));
         ledger.delivered(1, marker(0, 0), 70, 200).unwrap();
@@ -171,7 +196,7 @@ mod tests {
             (0, marker(0, 0)),
             (1, marker(1, 0)),
         ] {
-            let mut ledger = Ledger::new(3, 2);
+            let mut ledger = Ledger::new(3, 2, 1);
             for _ in 0..3 {
                 ledger.send(0, 0);
                 ledger.send(1, 0);
@@ -183,7 +208,23 @@ mod tests {
 
     #[test]
     fn a_message_that_was_never_sent_is_an_error() {
-        let mut ledger = Ledger::new(2, 1);
+        let mut ledger = Ledger::new(2, 1, 1);
         assert!(ledger.delivered(1, marker(0, 0), 1, 1).is_err());
+    }
+
+    #[test]
+    fn each_room_has_its_own_receivers() {
+        // Rooms: 0, 2, 4 and 1, 3; connections 0 to 2 send.
+        let mut ledger = Ledger::new(5, 3, 2);
+        for (sender, receivers) in [(0, vec![2, 4]), (1, vec![3]), (2, vec![0, 4])] {
+            let marker = ledger.send(sender, 0);
+            for receiver in receivers {
+                assert_eq!(ledger.under_way(), 1);
+                ledger.delivered(receiver, marker, 1, 1).unwrap();
+            }
+            assert_eq!(ledger.under_way(), 0);
+        }
+        let marker = ledger.send(0, 0);
+        assert!(ledger.delivered(3, marker, 1, 1).unwrap_err().to_string().contains("another room"));
     }
 }

@@ -8,12 +8,14 @@ mod dialect;
 mod generator;
 mod ledger;
 mod marker;
+mod polling;
 mod sockets;
+mod tls;
 mod websocket;
 
 pub use decoder::{Decoder, Incoming, Piece};
 pub use dialect::{Dialect, Protocol};
-pub use generator::{Generator, Outcome, Pace, Setup};
+pub use generator::{Generator, OPENED_AT_ONCE, Outcome, Pace, Setup};
 pub use ledger::Ledger;
 pub use marker::{MARKER_BYTES, Marker};
 pub use websocket::{ServerFrame, parse_server_frame};

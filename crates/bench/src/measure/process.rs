@@ -32,6 +32,8 @@ pub struct CpuSpent {
 pub struct Machine {
     /// CPUs that this process may use.
     pub cpus: usize,
+    /// What the processor calls itself.
+    pub model: String,
     /// The kernel's release.
     pub kernel: String,
     /// The load averages of the last 1, 5 and 15 minutes before the run: other work spoils figures.
@@ -62,7 +64,10 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
 pub fn machine() -> Machine {
     let line = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let load = line("/proc/loadavg");
+    let processor = line("/proc/cpuinfo");
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     Machine {
+        model: model.map_or("unknown model", |(_, name)| name.trim()).to_owned(),
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
         kernel: line("/proc/sys/kernel/osrelease"),
         load_average: load.split(' ').take(3).collect::<Vec<_>>().join(" "),

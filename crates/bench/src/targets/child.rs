@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ const START_PATIENCE: Duration = Duration::from_secs(20);
 pub struct Running {
     child: Process,
     address: SocketAddr,
+    ready_after: Duration,
     /// Fields are dropped in order: the directory goes after the process that uses it.
     _data: Option<TempDir>,
 }
@@ -26,10 +27,11 @@ pub struct Running {
 struct Process(Child);
 
 impl Running {
-    /// Starts `command` and waits for the line of its standard output that begins with `ready`, followed by the
-    /// address. Standard error is shared with this program.
+    /// Starts `command` and waits for the line of its standard output that has `ready` in it, followed by the address.
+    /// Standard error is shared with this program.
     pub(super) fn spawn(mut command: Command, ready: &'static str, data: Option<TempDir>) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
+        let started = Instant::now();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -39,13 +41,19 @@ impl Running {
         let output = child.0.stdout.take().context("the standard output is not piped")?;
         let address = wait_until_ready(output, ready)
             .with_context(|| format!("{program} did not print \"{ready}ADDR:PORT\" on its standard output"))?;
-        Ok(Self { child, address, _data: data })
+        Ok(Self { child, address, ready_after: started.elapsed(), _data: data })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From its start until it said that it was ready.
+    #[must_use]
+    pub const fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     /// The id of its process.
@@ -68,7 +76,7 @@ fn wait_until_ready(output: ChildStdout, ready: &'static str) -> Result<SocketAd
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Some(address) = line.strip_prefix(ready) {
+            if let Some((_, address)) = line.split_once(ready) {
                 // Further listeners have lines of their own: the channel keeps the first one, the rest is not needed.
                 let _ = sender.try_send(address.trim().parse::<SocketAddr>());
             }

@@ -1,46 +1,61 @@
 //! How Switchboard is started for a measurement: on any free port, in a directory of its own, without rate limits.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use super::child::Running;
-use super::{Durability, Programs};
+use super::{Durability, Occasion, Programs};
 
 /// Limits that protect a public server would only measure themselves here.
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 9] = [
     "limits.messages_per_second=0",
     "limits.commands_per_second=0",
     "limits.connections_per_ip=0",
+    "limits.message_chars=20000",
+    "limits.line_bytes=\"128KiB\"",
+    "limits.frame_bytes=\"128KiB\"",
+    "limits.rooms_per_session=1000",
+    "limits.rooms_total=1000000",
     "log.messages=false",
 ];
 
-pub(super) fn start(durability: Durability, programs: &Programs) -> Result<Running> {
+pub(super) fn start(durability: Durability, programs: &Programs, occasion: Occasion) -> Result<Running> {
+    let parent = &programs.data_parent;
+    let data = tempfile::Builder::new()
+        .prefix("switchboard-bench-")
+        .tempdir_in(parent)
+        .with_context(|| format!("cannot make a data directory in {}", parent.display()))?;
     let mut command = Command::new(&programs.switchboard);
     command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"]);
     for setting in SETTINGS {
         command.args(["--set", setting]);
     }
-    let mut with_store = |word: &str| -> Result<_> {
-        let parent = &programs.data_parent;
-        let data = tempfile::Builder::new()
-            .prefix("switchboard-bench-")
-            .tempdir_in(parent)
-            .with_context(|| format!("cannot make a data directory in {}", parent.display()))?;
-        command.arg("--data-dir").arg(data.path());
-        command.args(["--set", &format!("store.durability={word}")]);
-        Ok(Some(data))
-    };
-    let data = match durability {
-        Durability::None => {
-            command.arg("--ephemeral");
-            None
-        }
-        Durability::Os => with_store("os")?,
-        Durability::Fsync => with_store("fsync")?,
+    if occasion.rooms > 1 {
+        command.args(["--set", "rooms.auto_join=[]"]);
+    }
+    if occasion.protocol.is_encrypted() {
+        let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        let file = |name: &str, text: String| -> Result<PathBuf> {
+            let path = data.path().join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(path)
+        };
+        command.arg("--tls-cert").arg(file("certificate.pem", certificate.cert.pem())?);
+        command.arg("--tls-key").arg(file("key.pem", certificate.signing_key.serialize_pem())?);
+    }
+    if durability != Durability::None {
+        command.arg("--data-dir").arg(data.path().join("data"));
+    }
+    match durability {
+        Durability::None => command.arg("--ephemeral"),
+        Durability::Os => command.args(["--set", "store.durability=os"]),
+        Durability::Fsync => command.args(["--set", "store.durability=fsync"]),
     };
     for setting in &programs.settings {
         command.args(["--set", setting]);
     }
-    Running::spawn(command, "switchboard: ready on ", data)
+    Running::spawn(command, "switchboard: ready on ", Some(data))
 }

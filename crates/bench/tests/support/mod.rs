@@ -5,7 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use switchboard_bench::load::{Marker, Protocol};
+use switchboard_bench::load::Marker;
+
+/// What the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    TcpText,
+    TcpJson,
+    WsJson,
+}
 
 /// What the server does wrong with message 70 of the first sender, at the last connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
