@@ -6,8 +6,18 @@ use anyhow::{Result, bail};
 type Part = (&'static str, fn() -> Result<()>);
 
 /// The parts, the quick ones first.
-const PARTS: [Part; 6] =
-    [("kills", kills), ("seeds", seeds), ("soak", soak), ("autobahn", autobahn), ("fuzz", fuzz), ("deny", deny)];
+const PARTS: [Part; 7] = [
+    ("gates", gates),
+    ("kills", kills),
+    ("seeds", seeds),
+    ("soak", soak),
+    ("autobahn", autobahn),
+    ("fuzz", fuzz),
+    ("deny", deny),
+];
+
+/// The version of gungraun in the lock file: its runner has to be the same.
+const GUNGRAUN: &str = "0.20.0";
 
 pub(crate) fn run(names: &[&str]) -> Result<()> {
     tools::require(tools::TEST)?;
@@ -22,6 +32,17 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Instructions within their budgets, the shard's included, under gungraun.
+fn gates() -> Result<()> {
+    let place = "target/gungraun";
+    let version = format!("={GUNGRAUN}");
+    step("cargo", &["install", "gungraun-runner", "--locked", "--version", &version, "--root", place], &[])?;
+    let runner = crate::root().join(place).join("bin/gungraun-runner");
+    let manifest = "crates/gates/benches/Cargo.toml";
+    let arguments = ["bench", "--locked", "--manifest-path", manifest, "--bench", "instructions"];
+    step("cargo", &arguments, &[("GUNGRAUN_RUNNER", &runner.to_string_lossy())])
 }
 
 /// 200 times SIGKILL at a random moment, nothing acknowledged lost.

@@ -16,6 +16,8 @@ pub(crate) fn run() -> Result<()> {
     // The end-to-end tests run the real program.
     step("cargo", &["build", "--workspace", "--bins"], &[])?;
     step("cargo", &["test", "--workspace", "--no-fail-fast"], &[])?;
+    // Instructions are those of a release build.
+    step("cargo", &["run", "--release", "-p", "switchboard-gates"], &[])?;
     page::test()?;
     step("cargo", &["run", "-p", "switchboard-fuzzing", "--", "--seconds", FUZZ_SECONDS, "--seed", "1"], &[])?;
     println!("\nall tests passed");

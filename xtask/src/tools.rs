@@ -27,6 +27,7 @@ pub(crate) const TEST: &[Tool] = &[
     tool(&["strace"], "strace"),
     tool(&["chromium", "google-chrome"], "chromium"),
     tool(&["unshare"], "util-linux"),
+    tool(&["valgrind"], "valgrind"),
 ];
 
 /// What `cargo xtask bench` needs.
