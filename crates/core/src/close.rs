@@ -64,6 +64,8 @@ reasons! {
     Unsupported = "unsupported", 1003, false, "this kind of data is not understood here";
     /// What should have been text is not UTF-8.
     InvalidUtf8 = "invalid_utf8", 1007, false, "that was not valid UTF-8";
+    /// A compressed WebSocket message cannot be inflated.
+    BadCompression = "bad_compression", 1007, false, "that was not compressed as it should be (RFC 7692)";
     /// A line is over `limits.line_bytes`.
     LineTooLong = "line_too_long", 1009, false, "the line is longer than limits.line_bytes";
     /// A frame or message is over `limits.frame_bytes`.

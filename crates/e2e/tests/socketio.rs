@@ -81,6 +81,32 @@ fn the_official_client_over_tls() {
 }
 
 #[test]
+fn compression_for_who_offers_it() {
+    let server = Server::start(
+        ServerOptions::ephemeral()
+            .set("socketio.namespaces=[\"/game\"]")
+            .set("limits.messages_per_second=0")
+            .set("limits.commands_per_second=0")
+            .set("websocket.compression=true"),
+    );
+    run("compression", node("compression.mjs").arg(url(&server)));
+}
+
+#[test]
+fn everything_a_front_end_does_goes_compressed_too() {
+    let server = Server::start(
+        ServerOptions::ephemeral()
+            .set("socketio.namespaces=[\"/game\"]")
+            .set("limits.messages_per_second=0")
+            .set("websocket.compression=true")
+            .set("websocket.compression_min=0"),
+    );
+    for manner in ["websocket", "upgrade", "msgpack", "base64"] {
+        run(manner, node("client.mjs").args([manner, &url(&server)]));
+    }
+}
+
+#[test]
 fn python_with_threads_and_with_asyncio_on_every_transport() {
     let server = server();
     for manner in ["sync", "async"] {

@@ -17,7 +17,8 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(framing: Framing) -> Self {
-        Self { framing, websocket: Decoder::new(Role::Client, usize::MAX), closed: false }
+        let websocket = Decoder::new(Role::Client, usize::MAX).inflating(framing.compression().is_some());
+        Self { framing, websocket, closed: false }
     }
 
     /// Hears a frame in this language, and panics if it is not what a client can take.
@@ -28,7 +29,7 @@ impl Listener {
                 assert!(frame.len() <= DATAGRAM_BYTES_MAX, "a datagram of {} bytes", frame.len());
                 message(language, line(frame));
             }
-            Framing::WebSocket => self.websocket(language, frame),
+            Framing::WebSocket | Framing::WebSocketDeflate(_) => self.websocket(language, frame),
             Framing::Polling | Framing::WebSocketBase64 => unreachable!("the framings of Engine.IO"),
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn text() -> Box<dyn FnMut()> {
 }
 
 pub(crate) fn json() -> Box<dyn FnMut()> {
-    let mut conversation = conversation::websocket(&Arc::new(Settings::default()), Some(Choice::Json), 0);
+    let mut conversation = conversation::websocket(&Arc::new(Settings::default()), None, Some(Choice::Json), 0);
     receive(&mut *conversation, &masked(r#"{"type":"hello"}"#));
     repeat(conversation, masked(&format!(r#"{{"type":"message","room":"lobby","text":"{TEXT}"}}"#)))
 }

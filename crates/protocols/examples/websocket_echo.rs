@@ -1,4 +1,4 @@
-//! A WebSocket echo server on our own codec and nothing else: `websocket_echo [PORT]`.
+//! A WebSocket echo server on our own codec and nothing else: `websocket_echo [--compression] [PORT]`.
 //!
 //! It is what a conformance suite is pointed at, and the shortest complete use of the codec.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use switchboard_protocols::framing::websocket::frame::{self, Opcode};
 use switchboard_protocols::framing::websocket::handshake::Upgrade;
-use switchboard_protocols::framing::websocket::{Decoder, Message, Role, Violation};
+use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Violation};
 
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
@@ -22,14 +22,20 @@ const READ_BYTES: usize = 64 * 1024;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let port = std::env::args().nth(1).map_or(Ok(0), |port| port.parse())?;
+    let (mut port, mut compression_min) = (0, None);
+    for argument in std::env::args().skip(1) {
+        match &*argument {
+            "--compression" => compression_min = Some(0),
+            number => port = number.parse()?,
+        }
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     println!("ready on {}", listener.local_addr()?);
     for stream in listener.incoming() {
         let stream = stream?;
         thread::spawn(move || {
             // A suite cuts connections on purpose; that is no news.
-            if let Err(error) = serve(stream)
+            if let Err(error) = serve(stream, compression_min)
                 && !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
             {
                 eprintln!("connection: {error}");
@@ -39,18 +45,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn serve(mut stream: TcpStream) -> io::Result<()> {
+/// Messages of `compression_min` bytes and more are compressed, if the client agrees.
+fn serve(mut stream: TcpStream, compression_min: Option<u32>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; READ_BYTES];
-    let Some(mut received) = open(&mut stream, &mut buffer)? else {
+    let Some((mut received, compression)) = open(&mut stream, &mut buffer, compression_min)? else {
         return Ok(());
     };
-    let mut decoder = Decoder::new(Role::Server, MESSAGE_BYTES_MAX);
+    let mut decoder = Decoder::new(Role::Server, MESSAGE_BYTES_MAX).inflating(compression.is_some());
     let mut out = BytesMut::new();
     loop {
         let goes_on = answer(&mut decoder, &mut buffer[received], &mut out);
-        stream.write_all(&out)?;
-        out.clear();
+        let frames = out.split().freeze();
+        match compression {
+            Some(deflate) => stream.write_all(&deflate.compress(&frames))?,
+            None => stream.write_all(&frames)?,
+        }
         if !goes_on {
             return hang_up(&mut stream, &mut buffer);
         }
@@ -62,8 +72,13 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Reads the request, upgrades it, and returns the part of `buffer` that holds what came after it.
-fn open(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<Range<usize>>> {
+/// Reads the request, upgrades it, and returns the part of `buffer` that holds what came after it, and what was agreed on
+/// about compression.
+fn open(
+    stream: &mut TcpStream,
+    buffer: &mut [u8],
+    compression_min: Option<u32>,
+) -> io::Result<Option<(Range<usize>, Option<Deflate>)>> {
     let mut len = 0;
     let head_len = loop {
         let read = stream.read(&mut buffer[len..REQUEST_BYTES_MAX])?;
@@ -79,15 +94,20 @@ fn open(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<Range<us
     let headers =
         head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.as_bytes()));
     match Upgrade::from_headers(headers) {
-        Ok(Upgrade { accept, .. }) => {
+        Ok(upgrade) => {
+            let agreement = compression_min.and_then(|bytes| upgrade.compression(bytes));
+            let extensions =
+                agreement.map_or(String::new(), |agreed| format!("Sec-WebSocket-Extensions: {}\r\n", agreed.response));
+            let accept = upgrade.accept;
             write!(
                 stream,
                 "HTTP/1.1 101 Switching Protocols\r\n\
                  Upgrade: websocket\r\n\
                  Connection: Upgrade\r\n\
+                 {extensions}\
                  Sec-WebSocket-Accept: {accept}\r\n\r\n"
             )?;
-            Ok(Some(head_len..len))
+            Ok(Some((head_len..len, agreement.map(|agreed| agreed.deflate))))
         }
         Err(refusal) => {
             let status = refusal.status();

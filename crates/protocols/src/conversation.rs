@@ -12,6 +12,7 @@ mod websocket;
 
 use crate::engineio;
 use crate::frame::{Dialect, Frame, Framing, Language};
+use crate::framing::websocket::Deflate;
 use crate::settings::Settings;
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Event, Reply, Request};
@@ -114,10 +115,16 @@ pub fn stream_json(settings: &Arc<Settings>) -> Box<dyn Conversation> {
     Box::new(stream_json::StreamJson::new(settings))
 }
 
-/// A WebSocket after its handshake, begun at `now`. Without a language, the first message decides; silence never does.
+/// A WebSocket after its handshake, begun at `now`, and what was agreed on there. Without a language, the first message
+/// decides; silence never does.
 #[must_use]
-pub fn websocket(settings: &Arc<Settings>, language: Option<Choice>, now: Tick) -> Box<dyn Conversation> {
-    Box::new(websocket::WebSocket::new(settings, language, now))
+pub fn websocket(
+    settings: &Arc<Settings>,
+    compression: Option<Deflate>,
+    language: Option<Choice>,
+    now: Tick,
+) -> Box<dyn Conversation> {
+    Box::new(websocket::WebSocket::new(settings, compression, language, now))
 }
 
 /// The JSON protocol on an Engine.IO session that polls, for clients whose WebSockets are blocked. The first call of
@@ -179,7 +186,7 @@ mod tests {
             ("text", size_of::<stream_text::StreamText>(), 96),
             ("json", size_of::<stream_json::StreamJson>(), 72),
             ("websocket", size_of::<websocket::WebSocket>(), 144),
-            ("datagram", size_of::<datagram::Datagrams>(), 16),
+            ("datagram", size_of::<datagram::Datagrams>(), 24),
         ] {
             assert!(bytes <= bytes_max, "{name} takes {bytes} bytes");
         }

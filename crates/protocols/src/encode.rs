@@ -1,6 +1,7 @@
 //! Events as frames: made once for each dialect, and shared by all connections that speak it.
 
 use crate::frame::{Dialect, Frame, Framing, Language};
+use crate::framing::websocket::Deflate;
 use crate::framing::websocket::frame::{FrameHeader, Opcode};
 use crate::{json, socketio, text};
 use bytes::Bytes;
@@ -23,6 +24,12 @@ pub fn encode(event: &Event, dialect: Dialect, own: bool) -> Option<Frame> {
     }
 }
 
+/// A WebSocket frame as a peer is sent it with whom compression was agreed: the very same if it is too short for that.
+#[must_use]
+pub fn compressed(frame: &Frame, deflate: Deflate) -> Frame {
+    Frame::new(deflate.compress(frame.bytes()))
+}
+
 /// One message as a frame. `write` appends the message without an end of its own.
 ///
 /// A datagram ends in a line end like a line does: `nc -u` prints datagrams one after the other.
@@ -34,6 +41,7 @@ pub(crate) fn frame(framing: Framing, write: impl FnOnce(&mut Vec<u8>)) -> Frame
 
     let mut out = Vec::with_capacity(USUAL_BYTES);
     match framing {
+        Framing::WebSocketDeflate(deflate) => compressed(&frame(Framing::WebSocket, write), deflate),
         Framing::Lines | Framing::Datagram => {
             write(&mut out);
             out.push(b'\n');

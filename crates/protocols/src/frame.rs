@@ -1,5 +1,6 @@
 //! Frames and dialects: the bytes that all receivers of a dialect share, and what decides between them.
 
+use crate::framing::websocket::Deflate;
 use crate::socketio::Tongue;
 use bytes::Bytes;
 
@@ -39,7 +40,7 @@ impl Frame {
 #[must_use]
 pub fn join(framing: Framing, frames: &[Frame]) -> Option<Frame> {
     match framing {
-        Framing::Lines | Framing::WebSocket | Framing::WebSocketBase64 => {
+        Framing::Lines | Framing::WebSocket | Framing::WebSocketBase64 | Framing::WebSocketDeflate(_) => {
             let mut joined = Vec::with_capacity(frames.iter().map(Frame::len).sum());
             for frame in frames {
                 joined.extend_from_slice(frame.bytes());
@@ -63,6 +64,37 @@ pub enum Framing {
     Polling,
     /// WebSocket text messages only, bytes in base64: a client that cannot take others (Engine.IO).
     WebSocketBase64,
+    /// WebSocket messages of which the long ones are compressed (RFC 7692).
+    WebSocketDeflate(Deflate),
+}
+
+impl Framing {
+    /// That of a WebSocket on which this was agreed.
+    #[must_use]
+    pub const fn websocket(compression: Option<Deflate>) -> Self {
+        match compression {
+            Some(deflate) => Self::WebSocketDeflate(deflate),
+            None => Self::WebSocket,
+        }
+    }
+
+    /// How messages are compressed, if they are.
+    #[must_use]
+    pub const fn compression(self) -> Option<Deflate> {
+        match self {
+            Self::WebSocketDeflate(deflate) => Some(deflate),
+            Self::Lines | Self::WebSocket | Self::Datagram | Self::Polling | Self::WebSocketBase64 => None,
+        }
+    }
+
+    /// The same without compression.
+    #[must_use]
+    pub const fn uncompressed(self) -> Self {
+        match self {
+            Self::WebSocketDeflate(_) => Self::WebSocket,
+            Self::Lines | Self::WebSocket | Self::Datagram | Self::Polling | Self::WebSocketBase64 => self,
+        }
+    }
 }
 
 /// How the text protocol shows events.
@@ -101,17 +133,15 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// How many dialects there are: the length of a table with a place for each.
-    pub const COUNT: usize = 3 * (3 * 2 + 2 + Tongue::COUNT);
-
-    /// The dialect's place in such a table.
+    /// The dialect's own number, a small one: connections of one number share their frames.
     #[must_use]
     pub const fn index(self) -> usize {
-        // Each language is on three framings of these five.
+        // Each language is on at most three framings without compression.
         let framing = match self.framing {
             Framing::Lines | Framing::Polling => 0,
             Framing::WebSocket => 1,
             Framing::Datagram | Framing::WebSocketBase64 => 2,
+            Framing::WebSocketDeflate(deflate) => 3 + deflate.window.index(),
         };
         let elsewhere = self.elsewhere as usize;
         let language = match self.language {

@@ -17,6 +17,6 @@ pub mod text;
 mod timestamp;
 
 pub use conversation::{Act, Conversation, Tick};
-pub use encode::encode;
+pub use encode::{compressed, encode};
 pub use frame::{Dialect, Frame, Framing, Language, TextStyle, join};
 pub use settings::Settings;

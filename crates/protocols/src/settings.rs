@@ -10,6 +10,8 @@ pub struct Settings {
     pub line_bytes: usize,
     /// Bytes of a WebSocket message, its fragments added up. More: closed with `frame_too_large`.
     pub frame_bytes: usize,
+    /// Bytes of the shortest WebSocket message that is compressed, where the client agrees to it. `None`: none is.
+    pub compression_min: Option<u32>,
     /// How the text protocol shows events.
     pub text_style: TextStyle,
     /// The text protocol's greeting, in which `{nick}`, `{room}`, `{members}` and `{help}` are filled in. `None`: the
@@ -35,6 +37,7 @@ impl Default for Settings {
         Self {
             line_bytes: 32 * 1024,
             frame_bytes: 64 * 1024,
+            compression_min: None,
             text_style: TextStyle::Named,
             text_welcome: None,
             limits: Limits::default(),

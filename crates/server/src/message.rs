@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use switchboard_core::output::{HistoryQuery, SearchQuery};
 use switchboard_core::sessions::Peer;
 use switchboard_core::{Body, CloseReason, Command, ConnectionId, Event, Output, Pos, Request, RoomId, Seq, Target};
-use switchboard_protocols::{Dialect, Frame, encode};
+use switchboard_protocols::{Dialect, Frame, compressed, encode};
 use switchboard_store::{Page, StoreError};
 
 /// From a shard to the engine. For one connection they come in order: `Connect`, requests, `Disconnect`.
@@ -101,12 +101,18 @@ impl Published {
     #[must_use]
     pub fn frame(&self, dialect: Dialect) -> Option<Frame> {
         let index = dialect.index();
+        // A compressed frame is made of the plain one, and is the plain one if that is too short for it.
+        let plain = Dialect { framing: dialect.framing.uncompressed(), ..dialect };
+        let made_of = dialect.framing.compression().map(|deflate| (deflate, self.frame(plain)));
         // Nothing that could panic leaves the list half-changed.
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, frame)) = frames.iter().find(|(known, _)| *known == index) {
             return frame.clone();
         }
-        let frame = encode(&self.event, dialect, false);
+        let frame = match made_of {
+            None => encode(&self.event, dialect, false),
+            Some((deflate, plain)) => plain.map(|plain| compressed(&plain, deflate)),
+        };
         frames.push((index, frame.clone()));
         frame
     }

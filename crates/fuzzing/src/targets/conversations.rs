@@ -9,6 +9,7 @@ use crate::samples;
 use crate::wellformed::Listener;
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Request};
+use switchboard_protocols::framing::websocket::{Deflate, Window};
 use switchboard_protocols::{Act, Conversation, Framing, Settings, TextStyle, conversation, encode};
 
 pub(super) const WORDS: &[&[u8]] = &[
@@ -51,12 +52,18 @@ pub(super) fn stream_json(script: &[u8]) {
 }
 
 pub(super) fn websocket(script: &[u8]) {
-    converse(script, Framing::WebSocket, |settings| conversation::websocket(settings, None, 0));
+    converse(script, Framing::WebSocket, |settings| conversation::websocket(settings, None, None, 0));
+    converse(script, Framing::WebSocketDeflate(DEFLATE), |settings| {
+        conversation::websocket(settings, Some(DEFLATE), None, 0)
+    });
 }
 
 pub(super) fn datagrams(script: &[u8]) {
     converse(script, Framing::Datagram, |settings| conversation::datagram(settings, None));
 }
+
+/// Everything that can be is compressed.
+const DEFLATE: Deflate = Deflate { window: Window::Small, bytes_min: 0 };
 
 type Make = fn(&Arc<Settings>) -> Box<dyn Conversation>;
 

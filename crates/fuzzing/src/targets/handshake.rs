@@ -8,6 +8,11 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"Sec-WebSocket-Version: 13\n",
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n",
     b"Sec-WebSocket-Protocol: json, text\n",
+    b"Sec-WebSocket-Extensions: permessage-deflate\n",
+    b"; client_max_window_bits",
+    b"; server_max_window_bits=10",
+    b"; server_no_context_takeover",
+    b"; server_max_window_bits=\"15\", permessage-deflate",
     b"keep-alive, ",
     b"==",
     b": ",
@@ -34,6 +39,14 @@ pub(super) fn run(bytes: &[u8]) {
             let chosen = upgrade.choose(&["json", "text"]);
             assert_eq!(chosen, upgrade.protocols.iter().copied().find(|offer| matches!(*offer, "json" | "text")));
             assert!(upgrade.protocols.iter().all(|offer| !offer.is_empty() && !offer.contains(',')));
+            if let Some(agreement) = upgrade.compression(1_024) {
+                let offers = values("sec-websocket-extensions").concat().to_ascii_lowercase();
+                assert!(
+                    String::from_utf8_lossy(&offers).contains("permessage-deflate"),
+                    "only what is offered is agreed on"
+                );
+                assert!(agreement.response.starts_with("permessage-deflate; server_no_context_takeover; client_no"));
+            }
             for name in ["upgrade", "connection"] {
                 assert!(!values(name).is_empty(), "a handshake has {name}");
             }

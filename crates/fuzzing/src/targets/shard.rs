@@ -192,7 +192,7 @@ impl World {
         let (conversation, framing, via): (Box<dyn Conversation>, _, _) = match numbers.below(4) {
             0 => (conversation::stream_text(speech), Framing::Lines, Via::Tcp),
             1 => (conversation::stream_json(speech), Framing::Lines, Via::Tls),
-            2 => (conversation::websocket(speech, None, self.now), Framing::WebSocket, Via::WebSocket),
+            2 => (conversation::websocket(speech, None, None, self.now), Framing::WebSocket, Via::WebSocket),
             _ => (conversation::datagram(speech, None), Framing::Datagram, Via::Udp),
         };
         let choice = numbers.byte();
@@ -477,7 +477,7 @@ impl Socket {
                 }
             }
             // Frames are decoded across any cut; both languages are told apart inside.
-            Framing::WebSocket => {
+            Framing::WebSocket | Framing::WebSocketDeflate(_) => {
                 let frames = std::mem::take(&mut self.unread);
                 self.listener.hear(Language::Text(TextStyle::Named), &frames);
             }

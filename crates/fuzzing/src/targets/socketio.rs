@@ -10,7 +10,7 @@ use switchboard_protocols::framing::websocket::frame::Opcode;
 use switchboard_protocols::framing::websocket::{Decoder, Role, client};
 use switchboard_protocols::socketio::packet::{ATTACHMENTS_MAX, Packet, event_name, is_reserved};
 use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
-use switchboard_protocols::{Act, Conversation};
+use switchboard_protocols::{Act, Conversation, Framing};
 
 pub(super) const WORDS: &[&[u8]] = &[
     b"\x1e",
@@ -118,7 +118,8 @@ impl Session {
             Client { secret: "secret".to_owned(), takes_offsets: true, connect_by: 1_000, bytes_max: BYTES_MAX };
         let settings = Arc::new(Settings { max_payload: BYTES_MAX, ..Settings::default() });
         let upper = Box::new(Sockets::new(namespaces, client));
-        let carrier = Carrier::new(&settings, "sid".to_owned(), is_websocket, false, upper, 0);
+        let framing = if is_websocket { Framing::WebSocket } else { Framing::Polling };
+        let carrier = Carrier::new(&settings, "sid".to_owned(), framing, false, upper, 0);
         let mut session = Self { carrier, sent: Vec::new(), requests: Vec::new(), branches: 0, end: None };
         session.hear(b"");
         session

@@ -22,6 +22,12 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"\x8F\0\0\0\0{\"type\":\"ping\"}",
     "é€😀".as_bytes(),
     b"\xF0\x9F",
+    b"\xC1\x87\0\0\0\0\xF2\x48\xCD\xC9\xC9\x07\0",
+    b"\x41\x83\0\0\0\0\xF2\x48\xCD",
+    b"\x80\x84\0\0\0\0\xC9\xC9\x07\0",
+    b"\xC2\x8B\0\0\0\0\0\x05\0\xFA\xFFHello\0",
+    b"\xC1\x88\0\0\0\0\xF3\x48\xCD\xC9\xC9\x07\0\0",
+    b"\x03\0",
     b"/help",
     b"\xF74",
     b"\xF75",
@@ -32,9 +38,12 @@ pub(super) const WORDS: &[&[u8]] = &[
 pub(super) fn run(stream: &[u8]) {
     for bytes_max in [48, 70_000] {
         for role in [Role::Server, Role::Client] {
-            let whole = decode(role, bytes_max, [stream]);
-            assert_eq!(decode(role, bytes_max, pieces(stream)), whole);
-            assert_eq!(decode(role, bytes_max, stream.chunks(1)), whole);
+            for inflates in [false, true] {
+                let decoder = || Decoder::new(role, bytes_max).inflating(inflates);
+                let whole = decode(decoder(), bytes_max, [stream]);
+                assert_eq!(decode(decoder(), bytes_max, pieces(stream)), whole);
+                assert_eq!(decode(decoder(), bytes_max, stream.chunks(1)), whole);
+            }
         }
         compare(bytes_max, stream);
     }
@@ -43,8 +52,7 @@ pub(super) fn run(stream: &[u8]) {
 /// The messages of a stream, and the violation with which it ended.
 type Decoded = (Vec<Message<'static>>, Option<Violation>);
 
-fn decode<'a>(role: Role, bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = Decoder::new(role, bytes_max);
+fn decode<'a>(mut decoder: Decoder, bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     let mut messages = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -77,12 +85,14 @@ fn owned(message: Message<'_>, bytes_max: usize) -> Message<'static> {
     match message {
         Message::Text(text) => {
             let held = if let Cow::Owned(text) = &text { text.capacity() } else { text.len() };
-            assert!(held <= bytes_max, "{held} bytes held for a message of at most {bytes_max}");
+            // One byte more shows that what is inflated is too long.
+            assert!(held <= bytes_max + 1, "{held} bytes held for a message of at most {bytes_max}");
             Message::Text(Cow::Owned(text.into_owned()))
         }
         Message::Binary(bytes) => {
             let held = if let Cow::Owned(bytes) = &bytes { bytes.capacity() } else { bytes.len() };
-            assert!(held <= bytes_max, "{held} bytes held for a message of at most {bytes_max}");
+            // One byte more shows that what is inflated is too long.
+            assert!(held <= bytes_max + 1, "{held} bytes held for a message of at most {bytes_max}");
             Message::Binary(Cow::Owned(bytes.into_owned()))
         }
         Message::Ping(bytes) => Message::Ping(control(bytes)),
@@ -96,7 +106,7 @@ fn owned(message: Message<'_>, bytes_max: usize) -> Message<'static> {
 
 /// Ours is the stricter one: what it takes, the other takes too, and where it goes on, so does the other.
 fn compare(bytes_max: usize, stream: &[u8]) {
-    let (ours, violation) = decode(Role::Server, bytes_max, [stream]);
+    let (ours, violation) = decode(Decoder::new(Role::Server, bytes_max), bytes_max, [stream]);
     let theirs = decode_theirs(bytes_max, stream);
     assert!(theirs.len() >= ours.len(), "they took {theirs:?} and we {ours:?}");
     assert!(violation.is_some() || theirs.len() == ours.len(), "they took {theirs:?} and we {ours:?}");

@@ -92,13 +92,13 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// A session that begins now by polling, or at once on a WebSocket. The first call of
+    /// A session that begins now by polling, or at once on a WebSocket: `framing` says which. The first call of
     /// [`Conversation::receive`], with no bytes, sends its handshake.
     #[must_use]
     pub fn new(
         settings: &Arc<Settings>,
         sid: String,
-        is_websocket: bool,
+        framing: Framing,
         base64: bool,
         upper: Box<dyn Upper>,
         now: Tick,
@@ -113,15 +113,20 @@ impl Carrier {
             end: End::No,
             upper,
         };
-        if is_websocket {
-            carrier.become_websocket();
+        match framing {
+            Framing::WebSocket | Framing::WebSocketDeflate(_) | Framing::WebSocketBase64 => {
+                carrier.become_websocket(framing);
+            }
+            Framing::Polling | Framing::Lines | Framing::Datagram => {}
         }
         carrier
     }
 
-    fn become_websocket(&mut self) {
-        self.framing = if self.base64 { Framing::WebSocketBase64 } else { Framing::WebSocket };
-        self.decoder = Some(Decoder::new(Role::Server, self.settings.max_payload));
+    fn become_websocket(&mut self, framing: Framing) {
+        // Whoever wants base64 may compress what it sends all the same.
+        let decoder = Decoder::new(Role::Server, self.settings.max_payload);
+        self.decoder = Some(decoder.inflating(framing.compression().is_some()));
+        self.framing = if self.base64 { Framing::WebSocketBase64 } else { framing };
     }
 
     fn packet(&mut self, now: Tick, packet: &Packet<'_>, acts: &mut Vec<Act>) -> Result<(), CloseReason> {
@@ -262,8 +267,8 @@ impl Conversation for Carrier {
         self.upper.branch(branch, self.framing)
     }
 
-    fn upgrade(&mut self, _now: Tick, _framing: Framing) {
-        self.become_websocket();
+    fn upgrade(&mut self, _now: Tick, framing: Framing) {
+        self.become_websocket(framing);
     }
 
     fn resumed(&mut self, now: Tick) {

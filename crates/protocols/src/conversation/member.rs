@@ -60,14 +60,22 @@ impl Member {
     }
 
     fn packet(&self, kind: char, id: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
-        message(self.framing, self.tongue.packed, &[], |out| {
+        self.packet_in(self.framing, kind, id, write)
+    }
+
+    fn packet_in(&self, framing: Framing, kind: char, id: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
+        message(framing, self.tongue.packed, &[], |out| {
             begin(out, kind, self.path(), id, 0);
             write(out);
         })
     }
 
     fn event(&self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
-        self.packet('2', None, |out| {
+        self.event_in(self.framing, name, write)
+    }
+
+    fn event_in(&self, framing: Framing, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
+        self.packet_in(framing, '2', None, |out| {
             out.push(b'[');
             string(out, name);
             out.push(b',');
@@ -83,7 +91,10 @@ impl Member {
         self.standing.set(Stands::In);
         self.session = Some(welcome.session);
         let kept = self.pid.take().filter(|_| welcome.resumed);
-        let mut frames = vec![self.packet('0', None, |out| {
+        // What has the session's token is never compressed: the length would tell something of it to who can choose the
+        // words beside it.
+        let framing = self.framing.uncompressed();
+        let mut frames = vec![self.packet_in(framing, '0', None, |out| {
             let mut object = Object::begin(out);
             object.string("sid", &welcome.session.to_string());
             if self.tongue.offsets.is_some() {
@@ -93,7 +104,7 @@ impl Member {
         })];
         if self.tongue.namespace.shows == Shows::Vocabulary {
             let reply = Reply::Welcome(Box::new(welcome.clone()));
-            frames.push(self.event("welcome", |out| untyped(out, &reply, &self.namespaces.speech)));
+            frames.push(self.event_in(framing, "welcome", |out| untyped(out, &reply, &self.namespaces.speech)));
         }
         if let Some(recovery) = self.tongue.offsets
             && !welcome.resumed

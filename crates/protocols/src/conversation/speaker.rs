@@ -73,7 +73,11 @@ impl Speaker {
     }
 
     fn tell(&self, reply: &Reply) -> Frame {
-        frame(self.framing, |out| match self.choice {
+        // What has the session's token is never compressed: the length would tell something of it to who can choose the
+        // words beside it.
+        let is_secret = matches!(reply, Reply::Welcome(_));
+        let framing = if is_secret { self.framing.uncompressed() } else { self.framing };
+        frame(framing, |out| match self.choice {
             Some(Choice::Json) => json::replies::reply(out, reply, &self.settings),
             Some(Choice::Text) | None => {
                 text::replies::reply(&mut Lines::new(out), reply, &self.settings, self.greeted);
@@ -112,6 +116,7 @@ impl Speaker {
             | CloseReason::ProtocolError
             | CloseReason::Unsupported
             | CloseReason::InvalidUtf8
+            | CloseReason::BadCompression
             | CloseReason::ShuttingDown
             | CloseReason::StorageFailed
             | CloseReason::Internal

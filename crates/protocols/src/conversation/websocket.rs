@@ -4,7 +4,7 @@ use super::speaker::Speaker;
 use super::{Act, Choice, Conversation, Tick};
 use crate::first::is_foreign_control;
 use crate::frame::{Dialect, Frame, Framing};
-use crate::framing::websocket::{CloseCode, Decoder, Message, Role, Violation, frame};
+use crate::framing::websocket::{CloseCode, Decoder, Deflate, Message, Role, Violation, frame};
 use crate::settings::Settings;
 use bytes::BytesMut;
 use std::sync::Arc;
@@ -23,10 +23,15 @@ pub(super) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(super) fn new(settings: &Arc<Settings>, choice: Option<Choice>, now: Tick) -> Self {
+    pub(super) fn new(
+        settings: &Arc<Settings>,
+        compression: Option<Deflate>,
+        choice: Option<Choice>,
+        now: Tick,
+    ) -> Self {
         Self {
-            speaker: Speaker::new(settings, Framing::WebSocket, choice),
-            decoder: Decoder::new(Role::Server, settings.frame_bytes),
+            speaker: Speaker::new(settings, Framing::websocket(compression), choice),
+            decoder: Decoder::new(Role::Server, settings.frame_bytes).inflating(compression.is_some()),
             heard: now,
             pinged: false,
             closed: false,
@@ -126,7 +131,11 @@ impl Conversation for WebSocket {
 const fn is_failure(reason: CloseReason) -> bool {
     matches!(
         reason,
-        CloseReason::ProtocolError | CloseReason::Unsupported | CloseReason::InvalidUtf8 | CloseReason::FrameTooLarge
+        CloseReason::ProtocolError
+            | CloseReason::Unsupported
+            | CloseReason::InvalidUtf8
+            | CloseReason::BadCompression
+            | CloseReason::FrameTooLarge
     )
 }
 
@@ -134,6 +143,7 @@ pub(super) const fn reason(violation: Violation) -> CloseReason {
     match violation {
         Violation::MessageTooBig { .. } => CloseReason::FrameTooLarge,
         Violation::InvalidUtf8 => CloseReason::InvalidUtf8,
+        Violation::InvalidDeflate => CloseReason::BadCompression,
         Violation::ReservedBits
         | Violation::ReservedOpcode
         | Violation::ControlFragmented

@@ -3,6 +3,7 @@
 use super::msgpack;
 use super::namespace::{Shows, Tongue};
 use super::packet::is_reserved;
+use crate::encode::compressed;
 use crate::engineio::packet::put_base64;
 use crate::engineio::payload::SEPARATOR;
 use crate::frame::{Frame, Framing};
@@ -22,9 +23,12 @@ const HEADER_ROOM: usize = 10;
 
 /// A message and its attachments as one frame. `write` appends the Engine.IO packet, its type included.
 pub fn packets(framing: Framing, binary: &[Arc<[u8]>], write: impl FnOnce(&mut Vec<u8>)) -> Frame {
+    if let Some(deflate) = framing.compression() {
+        return compressed(&packets(framing.uncompressed(), binary, write), deflate);
+    }
     let mut out = Vec::with_capacity(USUAL_BYTES);
     match framing {
-        Framing::WebSocket | Framing::WebSocketBase64 => {
+        Framing::WebSocket | Framing::WebSocketDeflate(_) | Framing::WebSocketBase64 => {
             // The header's length depends on the message's: it is put into the room before it.
             out.resize(HEADER_ROOM, 0);
             write(&mut out);
@@ -81,6 +85,7 @@ pub(crate) fn message(
 /// A message of bytes alone.
 pub fn binary(framing: Framing, part: &[u8]) -> Frame {
     match framing {
+        Framing::WebSocketDeflate(deflate) => compressed(&binary(Framing::WebSocket, part), deflate),
         Framing::WebSocket | Framing::WebSocketBase64 => {
             let mut all = BytesMut::with_capacity(part.len() + HEADER_ROOM);
             put_binary(&mut all, framing, part);
@@ -97,6 +102,8 @@ pub fn binary(framing: Framing, part: &[u8]) -> Frame {
 /// A frame that was made for polling, as a WebSocket carries it: what waited when the session was upgraded.
 #[must_use]
 pub fn reframe(polled: &Frame, framing: Framing) -> Frame {
+    // There may be a welcome in it, which is not compressed.
+    let framing = framing.uncompressed();
     let mut all = BytesMut::with_capacity(polled.len() + HEADER_ROOM);
     for part in crate::engineio::payload::parts(polled.bytes()) {
         let bytes = match str::from_utf8(part).map(crate::engineio::Packet::read) {

@@ -21,7 +21,8 @@ fn a_message_over_the_limit_fails_at_its_header() {
     let stream = [&first[..], &second].concat();
     assert_eq!(fails_after(&stream), Some(first.len() + header_len));
 
-    let huge = FrameHeader { fin: true, opcode: Text, mask: Some([0; 4]), payload_len: i64::MAX as u64 };
+    let huge =
+        FrameHeader { fin: true, compressed: false, opcode: Text, mask: Some([0; 4]), payload_len: i64::MAX as u64 };
     for opcode in [Text, Binary] {
         let header = FrameHeader { opcode, ..huge }.encode();
         assert_eq!(fails_after(&header), Some(header.len()));
@@ -143,6 +144,7 @@ fn a_violation_fits_the_close_frame_that_tells_it() {
         (V::CloseCodeCut, 1002, "close code cut short"),
         (V::CloseCodeInvalid { code: 1005 }, 1002, "invalid close code 1005"),
         (V::InvalidUtf8, 1007, "invalid UTF-8"),
+        (V::InvalidDeflate, 1007, "invalid compressed data"),
         (V::MessageTooBig { bytes_max: 4096 }, 1009, "message larger than 4096 bytes"),
         (V::TooManyEmptyFragments, 1008, "too many empty fragments"),
     ] {

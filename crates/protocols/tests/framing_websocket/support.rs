@@ -1,7 +1,7 @@
 //! What the tests share: frames as a client sends them, and what a decoder makes of a stream.
 
 use bytes::BytesMut;
-use switchboard_protocols::framing::websocket::frame::Opcode;
+use switchboard_protocols::framing::websocket::frame::{FrameHeader, Opcode};
 use switchboard_protocols::framing::websocket::{Close, CloseCode, Decoder, Message, Role, Violation, client};
 
 /// The limit of the decoders under test, unless a test is about another.
@@ -25,6 +25,14 @@ fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     out.into()
 }
 
+/// A message of which this is the compressed payload, or its first fragment.
+pub(crate) fn compressed(fin: bool, opcode: Opcode, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    // A mask of zeros changes nothing.
+    let header = FrameHeader { fin, compressed: true, mask: Some([0; 4]), ..FrameHeader::whole(opcode, payload.len()) };
+    [&header.encode(), payload].concat()
+}
+
 /// A close frame with this code and these bytes as its reason.
 pub(crate) fn close(code: u16, reason: &[u8]) -> Vec<u8> {
     last(Opcode::Close, [&code.to_be_bytes(), reason].concat())
@@ -37,9 +45,17 @@ pub(crate) struct Outcome {
     pub(crate) end: Result<(), Violation>,
 }
 
-/// Decodes a stream that arrives in pieces.
+/// Decodes a stream that arrives in pieces, without compression.
 pub(crate) fn decode<'a>(message_bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let mut decoder = Decoder::new(Role::Server, message_bytes_max);
+    decode_with(Decoder::new(Role::Server, message_bytes_max), pieces)
+}
+
+/// The same where compression was agreed on.
+pub(crate) fn inflate<'a>(message_bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    decode_with(Decoder::new(Role::Server, message_bytes_max).inflating(true), pieces)
+}
+
+fn decode_with<'a>(mut decoder: Decoder, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut messages = Vec::new();
     for piece in pieces {
         if let Err(violation) = feed(&mut decoder, piece, &mut messages) {

@@ -135,7 +135,7 @@ fn telnet_is_answered_and_taken_out() {
 
 #[test]
 fn a_websocket_is_asked_after_silence_and_ends_without_an_answer() {
-    let mut websocket = conversation::websocket(&settings(), Some(Choice::Json), 1_000);
+    let mut websocket = conversation::websocket(&settings(), None, Some(Choice::Json), 1_000);
     let mut acts = Vec::new();
     assert_eq!(websocket.deadline(), Some(26_000));
     websocket.tick(26_000, &mut acts).unwrap();
@@ -176,7 +176,7 @@ fn decoded(bytes: &[u8]) -> Vec<Message<'static>> {
 fn a_websocket_closes_with_its_reasons_code_and_says_it_once() {
     for reason in CloseReason::ALL {
         for choice in [None, Some(Choice::Text), Some(Choice::Json)] {
-            let mut websocket = conversation::websocket(&settings(), choice, 0);
+            let mut websocket = conversation::websocket(&settings(), None, choice, 0);
             let Some(frame) = websocket.farewell(*reason) else {
                 assert_eq!(*reason, CloseReason::PeerGone);
                 continue;
@@ -203,7 +203,7 @@ fn a_websockets_wire_errors_have_their_reasons() {
         (masked(Opcode::Text, &too_large), CloseReason::FrameTooLarge),
         (b"\x81\x01x".to_vec(), CloseReason::ProtocolError),
     ] {
-        let mut websocket = conversation::websocket(&settings(), None, 0);
+        let mut websocket = conversation::websocket(&settings(), None, None, 0);
         let mut acts = Vec::new();
         assert_eq!(websocket.receive(0, &mut bytes.clone(), &mut acts), Err(reason));
         assert_eq!(acts, []);
@@ -212,7 +212,7 @@ fn a_websockets_wire_errors_have_their_reasons() {
 
 #[test]
 fn a_websockets_close_is_answered_with_its_code_and_nothing_more() {
-    let mut websocket = conversation::websocket(&settings(), None, 0);
+    let mut websocket = conversation::websocket(&settings(), None, None, 0);
     let acts = receive(&mut websocket, 0, &masked(Opcode::Close, b"\x03\xE9bye"));
     let [Act::Send(answer), Act::Close(CloseReason::PeerGone)] = &acts[..] else { panic!("{acts:?}") };
     assert_eq!(&answer.bytes()[..], b"\x88\x02\x03\xE9");
@@ -225,7 +225,7 @@ fn the_first_message_of_a_websocket_or_an_address_decides_its_language() {
     for (first, language) in
         [(&b"{\"type\":\"ping\"}"[..], Language::Json), (b"hi", Language::Text(Settings::default().text_style))]
     {
-        let mut websocket = conversation::websocket(&settings(), None, 0);
+        let mut websocket = conversation::websocket(&settings(), None, None, 0);
         receive(&mut websocket, 0, &masked(Opcode::Text, first));
         assert_eq!(websocket.dialect().language, language);
         let mut address = conversation::datagram(&settings(), None);

@@ -135,7 +135,7 @@ proptest! {
             };
             client::put_message(&mut stream, opcode, payload, [1, 2, 3, *kind]);
         }
-        let make = || conversation::websocket(&settings(), None, 0);
+        let make = || conversation::websocket(&settings(), None, None, 0);
         let whole = feed(make(), &stream, &[]);
         prop_assert_eq!(&feed(make(), &stream, &cuts), &whole);
     }
@@ -145,7 +145,7 @@ proptest! {
         for mut conversation in [
             conversation::stream_text(&settings()),
             conversation::stream_json(&settings()),
-            conversation::websocket(&settings(), None, 0),
+            conversation::websocket(&settings(), None, None, 0),
             conversation::datagram(&settings(), None),
         ] {
             let (mut now, mut acts) = (0, Vec::new());

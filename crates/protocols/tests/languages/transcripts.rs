@@ -94,7 +94,7 @@ impl Scene {
             "text" => (conversation::stream_text(&settings), Framing::Lines),
             "text_only" => (conversation::stream_text_only(&settings), Framing::Lines),
             "json" => (conversation::stream_json(&settings), Framing::Lines),
-            "websocket" => (conversation::websocket(&settings, None, 0), Framing::WebSocket),
+            "websocket" => (conversation::websocket(&settings, None, None, 0), Framing::WebSocket),
             "datagram" => (conversation::datagram(&settings, None), Framing::Datagram),
             other => panic!("no conversation {other}"),
         };
@@ -112,7 +112,7 @@ impl Scene {
             let mut bytes = match self.framing {
                 Framing::Lines => format!("{text}\n").into_bytes(),
                 Framing::Datagram | Framing::Polling | Framing::WebSocketBase64 => text.as_bytes().to_vec(),
-                Framing::WebSocket => {
+                Framing::WebSocket | Framing::WebSocketDeflate(_) => {
                     let mut out = BytesMut::new();
                     client::put_message(&mut out, Opcode::Text, text.as_bytes(), [9, 8, 7, 6]);
                     out.to_vec()

@@ -185,3 +185,33 @@ fn an_upgraded_session_goes_on_as_a_websocket() {
     let [switchboard_protocols::Act::Send(frame)] = &acts[..] else { panic!("one answer: {acts:?}") };
     assert_eq!(frame.bytes(), &switchboard_protocols::framing::websocket::frame::text(r#"42["message-back","x"]"#));
 }
+
+#[test]
+fn messages_are_compressed_both_ways_where_that_was_agreed_on() {
+    use switchboard_protocols::framing::websocket::frame::{self, FrameHeader};
+    use switchboard_protocols::framing::websocket::{Deflate, Window};
+    let deflate = Deflate { window: Window::Full, bytes_min: 0 };
+    // As a client sends it: a mask of zeros changes nothing.
+    let compressed = |text: &str| {
+        let made = deflate.compress(&frame::text(text));
+        let (header, len) = FrameHeader::parse(&made, true).expect("good").expect("whole");
+        assert!(header.compressed);
+        [&FrameHeader { mask: Some([0; 4]), ..header }.encode(), &made[len..]].concat()
+    };
+    let words = "to be, or not to be ".repeat(20);
+    let mut world = opened(World::compressing(100));
+    world.say("40");
+    world.receive(&mut compressed(&format!("42[\"message\",\"{words}\"]")));
+    assert_eq!(world.heard(), [format!("42[\"message-back\",\"{words}\"]")]);
+    assert!(world.heard_bytes < 100, "{} bytes were sent", world.heard_bytes);
+    world.say("42[\"message\",\"short\"]");
+    assert_eq!(world.heard_bytes, frame::text("42[\"message-back\",\"short\"]").len(), "too short for it");
+    world.receive(&mut compressed(&format!("42[\"message\",\"{}\"]", "x".repeat(1_000))));
+    assert_eq!((world.end, world.heard()), (Some(CloseReason::FrameTooLarge), vec!["close 1009".to_owned()]));
+    let mut world = opened(World::compressing(100));
+    world.receive(&mut [0xC1, 0x81, 0, 0, 0, 0, 0xFF]);
+    assert_eq!((world.end, world.heard()), (Some(CloseReason::BadCompression), vec!["close 1007".to_owned()]));
+    let mut world = opened(World::websocket());
+    world.receive(&mut [0xC1, 0x81, 0, 0, 0, 0, 0]);
+    assert_eq!((world.end, world.heard()), (Some(CloseReason::ProtocolError), vec!["close 1002".to_owned()]));
+}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use switchboard_core::{Attachments, CloseReason, Command, Epoch, Hello, Realm, Refusal, Request};
 use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
 use switchboard_protocols::engineio::Settings;
-use switchboard_protocols::framing::websocket::{Decoder, Message, Role, client, frame::Opcode};
+use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client, frame::Opcode};
 use switchboard_protocols::socketio::namespace::Recovery;
 use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, RelayTo, Said, Shows};
-use switchboard_protocols::{Act, Conversation};
+use switchboard_protocols::{Act, Conversation, Framing};
 
 pub(crate) const SETTINGS: Settings = Settings {
     ping_interval_ms: 300,
@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) now: u64,
     /// What was sent: text packets, and bytes as `b` and hexadecimal digits.
     pub(crate) sent: Vec<String>,
+    /// How many bytes the last of it took.
+    pub(crate) heard_bytes: usize,
     pub(crate) requests: Vec<(u32, Request)>,
     pub(crate) branches: Vec<Box<dyn Conversation>>,
     pub(crate) end: Option<CloseReason>,
@@ -60,18 +62,22 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn polling() -> Self {
-        Self::new(false, None)
+        Self::new(Framing::Polling, None)
     }
 
     pub(crate) fn websocket() -> Self {
-        Self::new(true, None)
+        Self::new(Framing::WebSocket, None)
+    }
+
+    pub(crate) fn compressing(bytes_min: u32) -> Self {
+        Self::new(Framing::WebSocketDeflate(Deflate { window: Window::Full, bytes_min }), None)
     }
 
     pub(crate) fn recovering() -> Self {
-        Self::new(true, Some(Recovery { epoch: Epoch(0xab), keep_ms: 120_000 }))
+        Self::new(Framing::WebSocket, Some(Recovery { epoch: Epoch(0xab), keep_ms: 120_000 }))
     }
 
-    fn new(is_websocket: bool, recovery: Option<Recovery>) -> Self {
+    fn new(framing: Framing, recovery: Option<Recovery>) -> Self {
         let list = vec![
             echo("/"),
             echo("/custom"),
@@ -87,12 +93,16 @@ impl World {
             bytes_max: SETTINGS.max_payload,
         };
         let upper = Box::new(Sockets::new(namespaces, client));
-        let carrier = Carrier::new(&Arc::new(SETTINGS), "SID".to_owned(), is_websocket, false, upper, 0);
+        let carrier = Carrier::new(&Arc::new(SETTINGS), "SID".to_owned(), framing, false, upper, 0);
         let mut world = Self {
             carrier,
-            decoder: is_websocket.then(|| Decoder::new(Role::Client, usize::MAX)),
+            decoder: (framing != Framing::Polling).then(|| {
+                let decoder = Decoder::new(Role::Client, usize::MAX);
+                decoder.inflating(framing.compression().is_some())
+            }),
             now: 0,
             sent: Vec::new(),
+            heard_bytes: 0,
             requests: Vec::new(),
             branches: Vec::new(),
             end: None,
@@ -136,6 +146,7 @@ impl World {
     }
 
     pub(crate) fn hear(&mut self, bytes: &[u8]) {
+        self.heard_bytes = bytes.len();
         let Some(decoder) = &mut self.decoder else {
             let text = str::from_utf8(bytes).expect("payloads are text");
             self.sent.extend(text.split('\u{1e}').map(str::to_owned));

@@ -165,7 +165,20 @@ pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> 
 
 /// Every rule that binds several settings together and is broken, as a sentence that begins with a setting's name.
 pub(super) fn together(config: &Config) -> Vec<String> {
-    let Config { server, tls, auth: _, text: _, rooms, store: _, http: _, socketio: _, udp, log: _, limits } = config;
+    let Config {
+        server,
+        tls,
+        rooms,
+        udp,
+        limits,
+        auth: _,
+        text: _,
+        store: _,
+        http: _,
+        websocket: _,
+        socketio: _,
+        log: _,
+    } = config;
     let mut broken = Vec::new();
     let mut require = |holds: bool, sentence: String| {
         if !holds {

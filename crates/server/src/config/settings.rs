@@ -112,6 +112,16 @@ settings! {
         wires: Vec<IpNet> = rules::loopback();
     }
 
+    /// WebSockets: those at `/ws`, and those of Socket.IO.
+    websocket: Websocket {
+        /// Compresses messages for clients that offer it (permessage-deflate, RFC 7692), as browsers do: once for all
+        /// receivers, and without a byte of memory for an idle connection. It trades the server's time for the network's,
+        /// and on an encrypted connection the lengths then tell onlookers more.
+        compression: bool = false;
+        /// The shortest message that is compressed.
+        compression_min: Bytes = Bytes::kib(1), in Bytes(0)..=Bytes::mib(16);
+    }
+
     /// Socket.IO, for the official clients of its version 4: long-polling and WebSocket, on the same port.
     socketio: Socketio {
         /// Whether it is spoken.

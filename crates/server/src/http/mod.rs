@@ -28,8 +28,9 @@ use std::io::IoSlice;
 use std::rc::Rc;
 use std::time::Duration;
 use switchboard_core::Via;
+use switchboard_protocols::Framing;
 use switchboard_protocols::conversation::{self, Choice};
-use switchboard_protocols::framing::websocket::{CloseCode, frame};
+use switchboard_protocols::framing::websocket::{CloseCode, Deflate, frame};
 use tokio::time::timeout;
 
 /// How long a client may take to read an answer after which we close.
@@ -38,6 +39,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What the answer to an upgrade request decided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upgrade {
+    /// What was agreed on, if the messages may be compressed.
+    pub compression: Option<Deflate>,
     /// The protocol that the client asked for; none: its first message decides.
     pub language: Option<Choice>,
     /// The client, as a trusted proxy names it.
@@ -86,11 +89,11 @@ pub(crate) async fn serve(
     let served = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let parts = connection.into_parts();
     let (socket, mut left) = parts.io.into_parts(&parts.read_buf);
-    if let Some(Upgrade { language, peer }) = upgrade.into_inner() {
+    if let Some(Upgrade { compression, language, peer }) = upgrade.into_inner() {
         served.map_err(std::io::Error::other)?;
         permit.locate(peer.ip()).map_err(std::io::Error::other)?;
         let opening = Opening {
-            conversation: conversation::websocket(&arrivals.conversations, language, local.tick()),
+            conversation: conversation::websocket(&arrivals.conversations, compression, language, local.tick()),
             via: Via::WebSocket,
             address: Some(peer),
             // Whoever chose text is greeted, like every line client; the others speak first.
@@ -125,7 +128,8 @@ async fn go_on(
 ) -> std::io::Result<()> {
     let sid = match promise.target {
         socketio::Target::New => {
-            let (_, carrier) = endpoint.begin(&promise.query, local, true).map_err(std::io::Error::other)?;
+            let framing = Framing::websocket(promise.compression);
+            let (_, carrier) = endpoint.begin(&promise.query, local, framing).map_err(std::io::Error::other)?;
             local.open_engine(socket, permit, carrier, promise.peer, &mut first);
             return Ok(());
         }
@@ -139,7 +143,8 @@ async fn go_on(
         }
     };
     let patience = Duration::from_millis(endpoint.settings.upgrade_timeout_ms);
-    let probe = Box::new(Probe { sid, socket: socket.loosen()?, permit, first, patience });
+    let compression = promise.compression;
+    let probe = Box::new(Probe { sid, socket: socket.loosen()?, permit, first, patience, compression });
     // It counts where it goes.
     local.count_out();
     if sid.shard() == local.environment.settings.number {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use switchboard_protocols::conversation::Choice;
-use switchboard_protocols::framing::websocket::handshake;
+use switchboard_protocols::framing::websocket::{Deflate, handshake};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -95,7 +95,7 @@ impl Site {
             Err(message) => return plain(StatusCode::BAD_REQUEST, message),
         };
         match path {
-            "/ws" => web_socket(&request, peer, upgrade),
+            "/ws" => web_socket(&request, arrivals.conversations.compression_min, peer, upgrade),
             "/metrics" => get(&request, || {
                 let mut answer = plain(StatusCode::OK, self.metrics.encode());
                 let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -268,7 +268,12 @@ fn to_tls(uri: &Uri, host: Option<&str>) -> Answer {
 }
 
 /// The WebSocket handshake (RFC 6455, 4.2).
-fn web_socket<B>(request: &Request<B>, peer: SocketAddr, upgrade: &RefCell<Option<Upgrade>>) -> Answer {
+fn web_socket<B>(
+    request: &Request<B>,
+    compression_min: Option<u32>,
+    peer: SocketAddr,
+    upgrade: &RefCell<Option<Upgrade>>,
+) -> Answer {
     if *request.method() != Method::GET {
         return get(request, || plain(StatusCode::OK, ""));
     }
@@ -304,11 +309,23 @@ fn web_socket<B>(request: &Request<B>, peer: SocketAddr, upgrade: &RefCell<Optio
     let Ok(accept) = HeaderValue::from_str(&asked.accept) else {
         return plain(StatusCode::BAD_REQUEST, "the Sec-WebSocket-Key is broken\n");
     };
+    let compression = agree(&asked, compression_min, headers);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    upgrade.replace(Some(Upgrade { language, peer }));
+    upgrade.replace(Some(Upgrade { compression, language, peer }));
     answer
+}
+
+/// Agrees on compression with a client that offers it, if the operator wants it, and says so in the response.
+pub(super) fn agree(
+    asked: &handshake::Upgrade<'_>,
+    compression_min: Option<u32>,
+    response: &mut HeaderMap,
+) -> Option<Deflate> {
+    let agreement = asked.compression(compression_min?)?;
+    response.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(agreement.response));
+    Some(agreement.deflate)
 }
 
 /// How to connect, with this very host and port.

@@ -1,7 +1,7 @@
 //! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
 //! origins must be told for that.
 
-use super::site::{Answer, client_of, host_of, plain};
+use super::site::{Answer, agree, client_of, host_of, plain};
 use crate::listener::{Arrivals, Route};
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Wish};
@@ -19,12 +19,12 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use switchboard_protocols::Conversation;
 use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper};
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
-use switchboard_protocols::framing::websocket::handshake;
+use switchboard_protocols::framing::websocket::{Deflate, handshake};
 use switchboard_protocols::socketio::{Namespace, Namespaces};
+use switchboard_protocols::{Conversation, Framing};
 
 /// Bytes from which a payload is worth compressing.
 const GZIP_BYTES_MIN: usize = 1_024;
@@ -70,6 +70,8 @@ pub(super) struct Promise {
     pub(super) query: Query,
     pub(super) target: Target,
     pub(super) peer: SocketAddr,
+    /// What was agreed on, if the messages may be compressed.
+    pub(super) compression: Option<Deflate>,
 }
 
 impl Endpoint {
@@ -95,7 +97,7 @@ impl Endpoint {
         &self,
         query: &Query,
         local: &Local,
-        is_websocket: bool,
+        framing: Framing,
     ) -> Result<(Sid, Box<dyn Conversation>), getrandom::Error> {
         let mut chance = [0; 16];
         getrandom::fill(&mut chance)?;
@@ -116,7 +118,7 @@ impl Endpoint {
                 },
             )),
         };
-        let carrier = Carrier::new(&self.settings, sid.text(), is_websocket, query.base64, upper, now);
+        let carrier = Carrier::new(&self.settings, sid.text(), framing, query.base64, upper, now);
         Ok((sid, Box::new(carrier)))
     }
 
@@ -189,12 +191,13 @@ impl Endpoint {
             _ => request::Method::Other,
         };
         let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        let compression_min = arrivals.conversations.compression_min;
         match query.judge(method, is_upgrade) {
             Err(refused) => refuse(&refused),
             Ok(Ask::Open) if local.polling_count() >= arrivals.udp_sessions_max => {
                 plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections (limits.connections_total)\n")
             }
-            Ok(Ask::Open) => match self.begin(&query, local, false) {
+            Ok(Ask::Open) => match self.begin(&query, local, Framing::Polling) {
                 Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer)),
                 Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
             },
@@ -208,10 +211,10 @@ impl Endpoint {
             Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
                 refuse(&Refused::TransportUnknown)
             }
-            Ok(Ask::OpenWebSocket) => switch(&request, Promise { query, target: Target::New, peer }, promise),
+            Ok(Ask::OpenWebSocket) => switch(&request, compression_min, query, Target::New, peer, promise),
             Ok(Ask::Upgrade(sid)) => match local.errand(sid, Wish::Probe).await {
-                Outcome::Done => switch(&request, Promise { query, target: Target::TakeOver(sid), peer }, promise),
-                Outcome::Occupied => switch(&request, Promise { query, target: Target::Nothing, peer }, promise),
+                Outcome::Done => switch(&request, compression_min, query, Target::TakeOver(sid), peer, promise),
+                Outcome::Occupied => switch(&request, None, query, Target::Nothing, peer, promise),
                 outcome => answer(outcome),
             },
         }
@@ -276,18 +279,25 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn switch<B>(request: &Request<B>, promised: Promise, promise: &RefCell<Option<Promise>>) -> Answer {
+fn switch<B>(
+    request: &Request<B>,
+    compression_min: Option<u32>,
+    query: Query,
+    target: Target,
+    peer: SocketAddr,
+    promise: &RefCell<Option<Promise>>,
+) -> Answer {
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let accept =
-        handshake::Upgrade::from_headers(headers).ok().and_then(|upgrade| HeaderValue::from_str(&upgrade.accept).ok());
-    let Some(accept) = accept else { return refuse(&Refused::BadRequest) };
+    let Ok(asked) = handshake::Upgrade::from_headers(headers) else { return refuse(&Refused::BadRequest) };
+    let Ok(accept) = HeaderValue::from_str(&asked.accept) else { return refuse(&Refused::BadRequest) };
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    promise.replace(Some(promised));
+    let compression = agree(&asked, compression_min, headers);
+    promise.replace(Some(Promise { query, target, peer, compression }));
     answer
 }
 

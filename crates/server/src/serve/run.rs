@@ -311,6 +311,10 @@ fn arrivals(
     let conversations = Arc::new(Settings {
         line_bytes: limits.line_bytes.to_usize(),
         frame_bytes: limits.frame_bytes.to_usize(),
+        compression_min: config
+            .websocket
+            .compression
+            .then(|| u32::try_from(config.websocket.compression_min.0).unwrap_or(u32::MAX)),
         text_style,
         text_welcome: (!is_default).then(|| config.text.welcome.clone().into()),
         limits: config.core_limits(),

@@ -104,10 +104,11 @@ impl Shard {
         }
     }
 
-    /// A polling session goes on on a WebSocket: what waits for it, and for those it carries, is framed anew.
-    pub fn upgrade(&mut self, now: Tick, slot: u32) {
+    /// A polling session goes on on a WebSocket of this framing: what waits for it, and for those it carries, is framed
+    /// anew.
+    pub fn upgrade(&mut self, now: Tick, slot: u32, framing: Framing) {
         let connection = &mut self.connections[slot as usize];
-        connection.conversation.upgrade(now, Framing::WebSocket);
+        connection.conversation.upgrade(now, framing);
         let framing = connection.conversation.dialect().framing;
         let branches = connection.branches.clone();
         self.move_to(now, slot, framing);

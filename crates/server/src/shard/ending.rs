@@ -35,6 +35,7 @@ impl Shard {
             | CloseReason::ProtocolError
             | CloseReason::Unsupported
             | CloseReason::InvalidUtf8
+            | CloseReason::BadCompression
             | CloseReason::LineTooLong
             | CloseReason::FrameTooLarge
             | CloseReason::ShuttingDown
@@ -229,6 +230,7 @@ const fn unclaimed_ms(reason: CloseReason) -> u64 {
         CloseReason::ProtocolError
         | CloseReason::Unsupported
         | CloseReason::InvalidUtf8
+        | CloseReason::BadCompression
         | CloseReason::FrameTooLarge
         | CloseReason::LineTooLong
         | CloseReason::HandshakeTimeout

@@ -15,8 +15,8 @@ use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::engineio::packet::{NOOP, PROBE, PROBE_ANSWER, UPGRADE};
 use switchboard_protocols::engineio::payload::parts;
 use switchboard_protocols::engineio::{Refused, Sid};
-use switchboard_protocols::framing::websocket::{Decoder, Message, Role, frame};
-use switchboard_protocols::{Conversation, Language, Tick};
+use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, frame};
+use switchboard_protocols::{Conversation, Framing, Language, Tick};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -78,6 +78,8 @@ pub struct Probe {
     pub(crate) first: Vec<u8>,
     /// How long it may take.
     pub(crate) patience: Duration,
+    /// What was agreed on, if the messages may be compressed.
+    pub(crate) compression: Option<Deflate>,
 }
 
 /// A session that polls.
@@ -342,13 +344,13 @@ impl Local {
 
     /// A WebSocket wants to take a session over.
     pub(crate) fn probe(self: Rc<Self>, probe: Probe) {
-        let Probe { sid, socket, permit, first, patience } = probe;
+        let Probe { sid, socket, permit, first, patience, compression } = probe;
         let Ok(socket) = Socket::fasten(socket) else { return };
         self.count_in();
         spawn_local(async move {
             let until = Instant::now() + patience;
-            let held = match timeout_at(until, self.clone().shake_hands(sid, &socket, first)).await {
-                Ok(Some(rest)) => self.clone().take_over(sid, socket, permit, rest),
+            let held = match timeout_at(until, self.clone().shake_hands(sid, &socket, first, compression)).await {
+                Ok(Some(rest)) => self.clone().take_over(sid, socket, permit, rest, compression),
                 Ok(None) | Err(_) => {
                     socket.shut();
                     false
@@ -366,8 +368,14 @@ impl Local {
     }
 
     /// `2probe`, `3probe`, `5`. Gives what came after that; none if the WebSocket did anything else.
-    async fn shake_hands(self: Rc<Self>, sid: Sid, socket: &Socket, first: Vec<u8>) -> Option<Vec<u8>> {
-        let mut decoder = Decoder::new(Role::Server, PROBE_BYTES_MAX);
+    async fn shake_hands(
+        self: Rc<Self>,
+        sid: Sid,
+        socket: &Socket,
+        first: Vec<u8>,
+        compression: Option<Deflate>,
+    ) -> Option<Vec<u8>> {
+        let mut decoder = Decoder::new(Role::Server, PROBE_BYTES_MAX).inflating(compression.is_some());
         let mut is_probed = false;
         let mut bytes = first;
         let mut release = Instant::now() + HOLD;
@@ -419,7 +427,14 @@ impl Local {
     }
 
     /// Puts a WebSocket in the place of the polls. A poll that waits is told that it has no place any more.
-    fn take_over(self: Rc<Self>, sid: Sid, socket: Socket, permit: Permit, mut rest: Vec<u8>) -> bool {
+    fn take_over(
+        self: Rc<Self>,
+        sid: Sid,
+        socket: Socket,
+        permit: Permit,
+        mut rest: Vec<u8>,
+        compression: Option<Deflate>,
+    ) -> bool {
         let Some(slot) = self.polling.slots.borrow().get(&sid).copied() else { return false };
         let Some(poll) = self.poll_of(slot) else { return false };
         if !self.peek(|shard| shard.is_open(slot)) {
@@ -432,7 +447,7 @@ impl Local {
         // The session was counted when it began to poll; the socket is counted in its place.
         self.count_out();
         let now = self.tick();
-        self.with(|shard| shard.upgrade(now, slot));
+        self.with(|shard| shard.upgrade(now, slot, Framing::websocket(compression)));
         let socket = self.put_socket(slot, socket, permit);
         self.polling.note_upgrade(sid, Rc::downgrade(&socket));
         if !rest.is_empty() {

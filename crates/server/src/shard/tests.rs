@@ -145,6 +145,42 @@ fn an_event_goes_to_every_member_but_those_excepted_and_in_order() {
 }
 
 #[test]
+fn a_compressed_frame_is_made_once_and_one_that_is_too_short_is_everybodys() {
+    use switchboard_protocols::framing::websocket::{Deflate, Window};
+    let mut world = World::new();
+    let deflate = Deflate { window: Window::Full, bytes_min: 1_000 };
+    let small = Deflate { window: Window::Small, ..deflate };
+    let slots = [None, None, Some(deflate), Some(deflate), Some(small)].map(|compression| {
+        let speech = Arc::new(Speech::default());
+        let conversation = conversation::websocket(&speech, compression, Some(conversation::Choice::Json), 0);
+        let opening = Opening { conversation, via: Via::WebSocket, address: None, observe: false, idle_ms: 0 };
+        let slot = world.shard.open(0, opening);
+        world.say(slot, "");
+        let id = world.shard.connections[slot as usize].id;
+        world.output(Output::Attach { connection: id, room: LOBBY, name: "lobby".into() });
+        slot
+    });
+    let mut frames = |event| {
+        world.publish(event, &[]);
+        let frames = slots.map(|slot| {
+            let mut slices = Vec::new();
+            assert_eq!(world.shard.gather(slot, &mut slices), 1, "one frame");
+            (slices[0].as_ptr_range(), slices[0][0])
+        });
+        for (slot, (frame, _)) in slots.iter().zip(&frames) {
+            world.shard.wrote(*slot, frame.end.addr() - frame.start.addr());
+        }
+        (frames.clone().map(|(frame, _)| frame), frames.map(|(_, first_byte)| first_byte))
+    };
+    let ([plain, other, one, two, narrow], first_bytes) = frames(message(1, &"to be or not to be ".repeat(100)));
+    assert_eq!((&plain, &one), (&other, &two), "one frame for all of a dialect");
+    assert!(plain != one && one != narrow);
+    assert_eq!(first_bytes, [0x81, 0x81, 0xC1, 0xC1, 0xC1]);
+    let ([plain, rest @ ..], first_bytes) = frames(message(2, "short"));
+    assert_eq!((rest, first_bytes), ([plain.clone(), plain.clone(), plain.clone(), plain], [0x81; 5]));
+}
+
+#[test]
 fn a_socket_that_takes_nothing_is_closed_when_its_outbox_is_full_and_nobody_else() {
     let mut world = World::new();
     let (slow, slow_id) = world.json();

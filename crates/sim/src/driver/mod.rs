@@ -111,7 +111,7 @@ impl Server {
         let (bytes, is_all) = network.peek(link);
         let settings = &self.plan.settings;
         let (conversation, via, observe) = match transport {
-            Transport::WebSocket => (conversation::websocket(settings, choice, now), Via::WebSocket, false),
+            Transport::WebSocket => (conversation::websocket(settings, None, choice, now), Via::WebSocket, false),
             Transport::Lines => match judge(bytes) {
                 FirstVerdict::Json => (conversation::stream_json(settings), Via::Tcp, false),
                 FirstVerdict::Text => (conversation::stream_text(settings), Via::Tcp, true),

@@ -2,15 +2,24 @@
 
 use std::borrow::Cow;
 
-use super::Message;
+use super::deflate::{inflate, len_max};
+use super::{Message, Violation};
 use crate::framing::growth;
 use crate::framing::utf8::{InvalidUtf8, Utf8Decoder};
 
 /// The pieces of a message so far, unmasked; text is decoded as it comes.
 #[derive(Debug)]
 pub(super) enum Assembly {
-    Text { text: String, utf8: Utf8Decoder },
+    Text {
+        text: String,
+        utf8: Utf8Decoder,
+    },
     Binary(Vec<u8>),
+    /// Of either kind, and not inflated yet: what it says shows at its end.
+    Compressed {
+        bytes: Vec<u8>,
+        is_text: bool,
+    },
 }
 
 impl Assembly {
@@ -22,11 +31,23 @@ impl Assembly {
         Self::Binary(Vec::new())
     }
 
+    pub(super) fn compressed(is_text: bool) -> Self {
+        Self::Compressed { bytes: Vec::new(), is_text }
+    }
+
     /// How many bytes have come.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text { text, utf8 } => text.len() + utf8.pending_len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => bytes.len(),
+        }
+    }
+
+    /// How many bytes may come of a message that is at most `bytes_max` long.
+    pub(super) fn len_max(&self, bytes_max: usize) -> usize {
+        match self {
+            Self::Text { .. } | Self::Binary(_) => bytes_max,
+            Self::Compressed { .. } => len_max(bytes_max),
         }
     }
 
@@ -42,7 +63,7 @@ impl Assembly {
                 text.extend(completed);
                 text.push_str(rest);
             }
-            Self::Binary(bytes) => {
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => {
                 bytes.reserve_exact(growth(len, bytes.capacity(), piece.len(), len_max));
                 bytes.extend_from_slice(piece);
             }
@@ -50,10 +71,11 @@ impl Assembly {
         Ok(())
     }
 
-    /// The whole message, of which `last` is the last piece.
+    /// The whole message, of which `last` is the last piece. Inflated, it is at most `bytes_max`
+    /// long.
     ///
     /// It borrows from `last` if that is all of it. A text must not end inside a character.
-    pub(super) fn finish(mut self, last: &[u8]) -> Result<Message<'_>, InvalidUtf8> {
+    pub(super) fn finish(mut self, last: &[u8], bytes_max: usize) -> Result<Message<'_>, Violation> {
         let len = self.len();
         if len > 0 {
             self.append(last, len + last.len())?;
@@ -61,12 +83,22 @@ impl Assembly {
         match self {
             Self::Text { .. } if len == 0 => match str::from_utf8(last) {
                 Ok(text) => Ok(Message::Text(Cow::Borrowed(text))),
-                Err(_) => Err(InvalidUtf8),
+                Err(_) => Err(Violation::InvalidUtf8),
             },
             Self::Text { text, utf8 } if utf8.is_complete() => Ok(Message::Text(Cow::Owned(text))),
-            Self::Text { .. } => Err(InvalidUtf8),
+            Self::Text { .. } => Err(Violation::InvalidUtf8),
             Self::Binary(_) if len == 0 => Ok(Message::Binary(Cow::Borrowed(last))),
             Self::Binary(bytes) => Ok(Message::Binary(Cow::Owned(bytes))),
+            Self::Compressed { bytes, is_text } => {
+                let inflated = inflate(if len == 0 { last } else { &bytes }, bytes_max)?;
+                if !is_text {
+                    return Ok(Message::Binary(Cow::Owned(inflated)));
+                }
+                match String::from_utf8(inflated) {
+                    Ok(text) => Ok(Message::Text(Cow::Owned(text))),
+                    Err(_) => Err(Violation::InvalidUtf8),
+                }
+            }
         }
     }
 }

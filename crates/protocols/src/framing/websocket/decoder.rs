@@ -26,10 +26,14 @@ pub enum Role {
 ///
 /// It is strict, and fails at the first byte that breaks a rule: a message over the limit at its
 /// header, invalid UTF-8 in the middle of a frame. Between messages it owns no heap; within one it
-/// holds at most the message's limit and a control frame.
+/// holds at most the message's limit and a control frame. A compressed message is kept as it came
+/// until its end, and then inflated at once: what it may take is judged twice, as it comes (a
+/// little more than the limit, because compression can lengthen) and as it is inflated.
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
+    /// Compression was agreed on.
+    inflates: bool,
     message_bytes_max: usize,
     state: State,
     /// Between two fragments of a message: what has come of it.
@@ -69,11 +73,19 @@ impl Decoder {
     pub fn new(role: Role, message_bytes_max: usize) -> Self {
         Self {
             role,
+            inflates: false,
             message_bytes_max,
             state: State::Header(PartialHeader::NONE),
             fragmented: None,
             empty_fragments: 0,
         }
+    }
+
+    /// The same decoder, which takes compressed messages (RFC 7692) too if `inflates`. Of those
+    /// none may refer to an earlier one: the peer agreed to `no_context_takeover`.
+    #[must_use]
+    pub fn inflating(self, inflates: bool) -> Self {
+        Self { inflates, ..self }
     }
 
     /// Takes the next message from the front of `input`, where it is unmasked in place.
@@ -95,7 +107,7 @@ impl Decoder {
     fn advance<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Message<'a>>, Violation> {
         loop {
             match mem::replace(&mut self.state, State::Header(PartialHeader::NONE)) {
-                State::Header(mut partial) => match partial.complete_from(input)? {
+                State::Header(mut partial) => match partial.complete_from(input, self.inflates)? {
                     Some(header) => self.state = self.begin_frame(header)?,
                     None => {
                         self.state = State::Header(partial);
@@ -106,7 +118,7 @@ impl Decoder {
                     let len_max = message.len() + payload.remaining;
                     let piece = payload.take(input);
                     if payload.remaining == 0 && fin {
-                        return Ok(Some(message.finish(piece)?));
+                        return message.finish(piece, self.message_bytes_max).map(Some);
                     }
                     message.append(piece, len_max)?;
                     if payload.remaining == 0 {
@@ -148,6 +160,10 @@ impl Decoder {
         let payload =
             Payload { remaining: usize::try_from(header.payload_len).unwrap_or(usize::MAX), mask: header.mask };
         match header.opcode {
+            Opcode::Text | Opcode::Binary if header.compressed => {
+                let is_text = header.opcode == Opcode::Text;
+                self.begin_message(header.fin, payload, Assembly::compressed(is_text))
+            }
             Opcode::Text => self.begin_message(header.fin, payload, Assembly::text()),
             Opcode::Binary => self.begin_message(header.fin, payload, Assembly::binary()),
             Opcode::Continuation => match self.fragmented.take() {
@@ -170,7 +186,7 @@ impl Decoder {
     }
 
     fn begin_fragment(&mut self, fin: bool, payload: Payload, message: Assembly) -> Result<State, Violation> {
-        if message.len().saturating_add(payload.remaining) > self.message_bytes_max {
+        if message.len().saturating_add(payload.remaining) > message.len_max(self.message_bytes_max) {
             return Err(Violation::MessageTooBig { bytes_max: self.message_bytes_max });
         }
         if payload.remaining == 0 && !fin {
@@ -217,11 +233,15 @@ impl PartialHeader {
 
     /// Takes what is missing of the header from the front of `input`, and returns it if it is
     /// complete.
-    fn complete_from(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, Violation> {
+    fn complete_from(
+        &mut self,
+        input: &mut &mut [u8],
+        takes_compressed: bool,
+    ) -> Result<Option<FrameHeader>, Violation> {
         let had = usize::from(self.len);
         let len = HEADER_BYTES_MAX.min(had + input.len());
         self.bytes[had..len].copy_from_slice(&input[..len - had]);
-        let parsed = FrameHeader::parse(&self.bytes[..len])?;
+        let parsed = FrameHeader::parse(&self.bytes[..len], takes_compressed)?;
         // What was kept before was not a whole header, so a whole one takes more than that.
         let used = parsed.map_or(len, |(_, used)| used) - had;
         *input = &mut mem::take(input)[used..];

@@ -64,11 +64,13 @@ impl Opcode {
     }
 }
 
-/// A frame's header. No extension is ever agreed on, so its reserved bits are always 0.
+/// A frame's header. Of its reserved bits, RSV1 marks a compressed message, and the others are always 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     /// Whether it is the last frame of its message.
     pub fin: bool,
+    /// Whether it begins a compressed message (RFC 7692, 6): its RSV1.
+    pub compressed: bool,
     /// What the frame is.
     pub opcode: Opcode,
     /// The key its payload is masked with, if it is.
@@ -79,6 +81,7 @@ pub struct FrameHeader {
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+const COMPRESSED: u8 = 0x40;
 const OPCODE: u8 = 0x0F;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7F;
@@ -89,14 +92,15 @@ const LENGTH_IN_8: u8 = 127;
 impl FrameHeader {
     /// The header of an unmasked frame that is a whole message.
     pub const fn whole(opcode: Opcode, payload_len: usize) -> Self {
-        Self { fin: true, opcode, mask: None, payload_len: payload_len as u64 }
+        Self { fin: true, compressed: false, opcode, mask: None, payload_len: payload_len as u64 }
     }
 
     /// The header's bytes, with the length in its shortest form.
     pub fn encode(self) -> EncodedHeader {
         let mut header = EncodedHeader { bytes: [0; HEADER_BYTES_MAX], len: 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
-        header.push(&[if self.fin { FIN } else { 0 } | self.opcode.to_bits()]);
+        let compressed = if self.compressed { COMPRESSED } else { 0 };
+        header.push(&[if self.fin { FIN } else { 0 } | compressed | self.opcode.to_bits()]);
         match self.payload_len {
             len @ 0..=125 => header.push(&[masked | len as u8]),
             len @ 126..=0xFFFF => {
@@ -113,20 +117,23 @@ impl FrameHeader {
     }
 
     /// Reads a header from the front of `bytes`, and says how many bytes it took; `None` when more
-    /// bytes are needed.
+    /// bytes are needed. `takes_compressed`: compression was agreed on.
     ///
     /// # Errors
     /// A [`Violation`] of what holds for every frame by itself, as early as the bytes show it.
-    pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
+    pub fn parse(bytes: &[u8], takes_compressed: bool) -> Result<Option<(Self, usize)>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
-        // An extension that uses RSV1, such as permessage-deflate, would turn it here into a field
-        // of the header; without one, none of the three bits has a meaning.
-        if first & RESERVED != 0 {
+        // RSV1 is the first frame's of a message, and no control frame's (RFC 7692, 6.1). Without
+        // the extension, none of the three bits has a meaning.
+        let opcode = Opcode::from_bits(first & OPCODE);
+        let compressed = first & RESERVED == COMPRESSED;
+        let begins_message = matches!(opcode, Some(Opcode::Text | Opcode::Binary));
+        if first & RESERVED != 0 && !(compressed && takes_compressed && begins_message) {
             return Err(Violation::ReservedBits);
         }
-        let opcode = Opcode::from_bits(first & OPCODE).ok_or(Violation::ReservedOpcode)?;
+        let opcode = opcode.ok_or(Violation::ReservedOpcode)?;
         let fin = first & FIN != 0;
         let short_len = second & LENGTH;
         if opcode.is_control() {
@@ -148,7 +155,7 @@ impl FrameHeader {
             };
             (Some(*key), rest)
         };
-        let header = Self { fin, opcode, mask, payload_len };
+        let header = Self { fin, compressed, opcode, mask, payload_len };
         Ok(Some((header, bytes.len() - rest.len())))
     }
 }
@@ -289,16 +296,20 @@ mod tests {
         #[test]
         fn a_header_survives_its_encoding(
             fin: bool,
+            compressed: bool,
             opcode in prop::sample::select(vec![Opcode::Text, Opcode::Binary, Opcode::Continuation]),
             mask: Option<[u8; 4]>,
             payload_len in prop_oneof![0_u64..200, 65_000_u64..66_000, 0..=i64::MAX as u64],
         ) {
-            let header = FrameHeader { fin, opcode, mask, payload_len };
+            let compressed = compressed && opcode != Opcode::Continuation;
+            let header = FrameHeader { fin, compressed, opcode, mask, payload_len };
             let encoded = header.encode();
-            prop_assert_eq!(FrameHeader::parse(&encoded), Ok(Some((header, encoded.len()))));
+            prop_assert_eq!(FrameHeader::parse(&encoded, true), Ok(Some((header, encoded.len()))));
             for cut in 0..encoded.len() {
-                prop_assert_eq!(FrameHeader::parse(&encoded[..cut]), Ok(None));
+                prop_assert_eq!(FrameHeader::parse(&encoded[..cut], true), Ok(None));
             }
+            let without = FrameHeader::parse(&encoded, false);
+            prop_assert_eq!(without == Err(Violation::ReservedBits), compressed);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The server's side of the opening handshake (RFC 6455, 4.2), over headers parsed by someone else.
 
+use super::Agreement;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
@@ -48,6 +49,8 @@ pub struct Upgrade<'a> {
     pub accept: String,
     /// The subprotocols the client offers, the one it likes best first.
     pub protocols: Vec<&'a str>,
+    /// The values of its `Sec-WebSocket-Extensions`, in order.
+    pub extensions: Vec<&'a str>,
 }
 
 impl<'a> Upgrade<'a> {
@@ -57,7 +60,7 @@ impl<'a> Upgrade<'a> {
     /// A [`Refusal`] when they do not ask for a WebSocket as RFC 6455, 4.2.1, wants it.
     pub fn from_headers(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Refusal> {
         let (mut upgrade, mut connection) = (false, false);
-        let (mut version, mut keys, mut protocols) = (None, Vec::new(), Vec::new());
+        let (mut version, mut keys, mut protocols, mut extensions) = (None, Vec::new(), Vec::new(), Vec::new());
         for (name, value) in headers {
             let is = |header: &str| name.eq_ignore_ascii_case(header);
             // A value that is not ASCII means nothing in any of these headers.
@@ -72,6 +75,8 @@ impl<'a> Upgrade<'a> {
                 keys.push(value);
             } else if is("sec-websocket-protocol") {
                 protocols.extend(tokens(value));
+            } else if is("sec-websocket-extensions") {
+                extensions.push(value);
             }
         }
         if !upgrade || !connection {
@@ -81,7 +86,7 @@ impl<'a> Upgrade<'a> {
             return Err(Refusal::Version);
         }
         match keys[..] {
-            [key] if is_key(key) => Ok(Self { accept: accept_key(key), protocols }),
+            [key] if is_key(key) => Ok(Self { accept: accept_key(key), protocols, extensions }),
             _ => Err(Refusal::Key),
         }
     }
@@ -90,6 +95,12 @@ impl<'a> Upgrade<'a> {
     /// names in `Sec-WebSocket-Protocol`. With none in common the response names none.
     pub fn choose<'b>(&self, spoken: &[&'b str]) -> Option<&'b str> {
         self.protocols.iter().find_map(|offer| spoken.iter().find(|name| *name == offer).copied())
+    }
+
+    /// Agrees on compression (RFC 7692) if the client offers it in a way that we can meet. Messages of
+    /// `bytes_min` bytes and more will be compressed.
+    pub fn compression(&self, bytes_min: u32) -> Option<Agreement> {
+        Agreement::first(self.extensions.iter().copied(), bytes_min)
     }
 }
 
@@ -130,12 +141,15 @@ mod tests {
             CONNECTION,
             KEY,
             ("Sec-WebSocket-Protocol", "chat, superchat"),
+            ("Sec-WebSocket-Extensions", "permessage-deflate"),
             VERSION_13,
         ]);
-        assert_eq!(
-            upgrade,
-            Ok(Upgrade { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(), protocols: vec!["chat", "superchat"] })
-        );
+        let expected = Upgrade {
+            accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
+            protocols: vec!["chat", "superchat"],
+            extensions: vec!["permessage-deflate"],
+        };
+        assert_eq!(upgrade, Ok(expected));
     }
 
     #[test]

@@ -19,13 +19,17 @@ mod assembly;
 pub mod client;
 mod close;
 mod decoder;
+mod deflate;
 pub mod frame;
 pub mod handshake;
 mod mask;
 mod message;
+mod negotiation;
 mod violation;
 
 pub use close::{Close, CloseCode};
 pub use decoder::{Decoder, EMPTY_FRAGMENTS_MAX, Role};
+pub use deflate::{Deflate, FINAL_BLOCKS_MAX, Window};
 pub use message::Message;
+pub use negotiation::Agreement;
 pub use violation::Violation;

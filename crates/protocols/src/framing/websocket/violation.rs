@@ -48,6 +48,9 @@ pub enum Violation {
     /// A text or a close reason that is not UTF-8 (RFC 6455, 8.1).
     #[error("invalid UTF-8")]
     InvalidUtf8,
+    /// A compressed message that cannot be inflated (RFC 7692, 7.2.2).
+    #[error("invalid compressed data")]
+    InvalidDeflate,
     /// A message larger than we take (RFC 6455, 7.4.1).
     #[error("message larger than {bytes_max} bytes")]
     MessageTooBig {
@@ -74,7 +77,7 @@ impl Violation {
             | Self::ContinuationMissing
             | Self::CloseCodeCut
             | Self::CloseCodeInvalid { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 => CloseCode::INVALID_DATA,
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_DATA,
             Self::MessageTooBig { .. } => CloseCode::TOO_BIG,
             Self::TooManyEmptyFragments => CloseCode::POLICY,
         }
