@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs the Autobahn WebSocket conformance suite against a server and fails unless it is strict.
 #
-#   scripts/autobahn.sh [--cases 1,2,...] [URL]
+#   scripts/autobahn.sh [--compression] [--cases 1,2,...] [URL]
 #
-# --cases  the sections to run, comma-separated; 1 to 10 by default (12 and 13 are compression).
+# --compression  the server compresses for who offers it.
+# --cases  the sections to run, comma-separated; by default 1 to 10, and with compression 12 and 13 too.
 # URL      the server, such as ws://127.0.0.1:9001/; by default the example websocket_echo is built,
 #          started on a free port, and stopped at the end.
 # PYTHON2  a CPython 2.7, which the suite needs; by default python2.7, else the newest of pyenv's.
@@ -18,7 +19,8 @@ VIRTUALENV='virtualenv==20.15.1'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 home=${CARGO_TARGET_DIR:-$root/target}/autobahn
-cases=1,2,3,4,5,6,7,8,9,10
+cases=
+compression=
 url=
 
 usage() {
@@ -28,11 +30,16 @@ usage() {
 
 while [ $# -gt 0 ]; do
     case $1 in
+    --compression) compression=--compression; shift ;;
     --cases) [ $# -ge 2 ] || usage; cases=$2; shift 2 ;;
     ws://* | wss://*) url=$1; shift ;;
     *) usage ;;
     esac
 done
+
+if [ -z "$cases" ]; then
+    cases=1,2,3,4,5,6,7,8,9,10${compression:+,12,13}
+fi
 
 find_python2() {
     if [ -n "${PYTHON2:-}" ]; then
@@ -65,7 +72,7 @@ fi
 if [ -z "$url" ]; then
     (cd "$root" && cargo build --quiet --release -p switchboard-protocols --example websocket_echo)
     ready=$home/ready
-    "${CARGO_TARGET_DIR:-$root/target}/release/examples/websocket_echo" >"$ready" &
+    "${CARGO_TARGET_DIR:-$root/target}/release/examples/websocket_echo" $compression >"$ready" &
     server=$!
     trap 'kill "$server" 2>/dev/null' EXIT
     until address=$(sed -n 's/^ready on //p' "$ready") && [ -n "$address" ]; do

@@ -61,9 +61,11 @@ fn soak() -> Result<()> {
     step("cargo", &["run", "-p", "switchboard-e2e", "--bin", "soak", "--", "600"], &[])
 }
 
-/// The WebSocket fuzzing client, cases 1 to 10; needs a Python 2 (`PYTHON2`).
+/// The WebSocket fuzzing client: cases 1 to 10, and with compression the same again with 12 and 13; needs a Python 2
+/// (`PYTHON2`).
 fn autobahn() -> Result<()> {
-    step("scripts/autobahn.sh", &[], &[])
+    step("scripts/autobahn.sh", &[], &[])?;
+    step("scripts/autobahn.sh", &["--compression"], &[])
 }
 
 /// Coverage-guided fuzzing, a minute for each target; needs a nightly toolchain and cargo-fuzz.
