@@ -128,6 +128,13 @@ other.emit("to", game.id, "whisper", "y");
 assert.equal((await game.next("whisper"))[0], "y");
 await assert.rejects(connect("/unknown", {}), { message: "Invalid namespace" });
 
+step = "namespaces for the clients of one parser";
+const [own, foreign] = manner === "msgpack" ? ["/packed", "/plain"] : ["/plain", "/packed"];
+const parsed = await connect(own, {});
+assert.equal((await parsed.emitWithAck("hi", 1)).ok, true);
+parsed.disconnect();
+await assert.rejects(connect(foreign, {}), { message: /for clients with the \w+ parser/ });
+
 step = "several namespaces on one connection";
 const shared = io(`${url}/`, { ...options, forceNew: false, auth: {} });
 const second = shared.io.socket("/game", { auth: {} });

@@ -10,8 +10,11 @@ use tempfile::TempDir;
 const JS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/js");
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
+/// One for everybody, and one for the clients of each parser.
+const NAMESPACES: &str = "socketio.namespaces=[\"/game\",\"/packed others msgpack\",\"/plain all json\"]";
+
 fn server() -> Server {
-    Server::start(ServerOptions::ephemeral().set("socketio.namespaces=[\"/game\"]").set("limits.messages_per_second=0"))
+    Server::start(ServerOptions::ephemeral().set(NAMESPACES).set("limits.messages_per_second=0"))
 }
 
 fn url(server: &Server) -> String {
@@ -73,7 +76,7 @@ fn the_official_client_with_the_msgpack_parser() {
 #[test]
 fn the_official_client_over_tls() {
     let data = TempDir::new().expect("a directory");
-    let options = ServerOptions::stored(data.path()).arg("--tls-self-signed").set("socketio.namespaces=[\"/game\"]");
+    let options = ServerOptions::stored(data.path()).arg("--tls-self-signed").set(NAMESPACES);
     let server = Server::start(options.set("limits.messages_per_second=0"));
     for manner in ["websocket", "upgrade", "polling"] {
         run(manner, node("client.mjs").args([manner, &format!("https://localhost:{}", server.port())]));
@@ -84,7 +87,7 @@ fn the_official_client_over_tls() {
 fn compression_for_who_offers_it() {
     let server = Server::start(
         ServerOptions::ephemeral()
-            .set("socketio.namespaces=[\"/game\"]")
+            .set(NAMESPACES)
             .set("limits.messages_per_second=0")
             .set("limits.commands_per_second=0")
             .set("websocket.compression=true"),
@@ -96,7 +99,7 @@ fn compression_for_who_offers_it() {
 fn everything_a_front_end_does_goes_compressed_too() {
     let server = Server::start(
         ServerOptions::ephemeral()
-            .set("socketio.namespaces=[\"/game\"]")
+            .set(NAMESPACES)
             .set("limits.messages_per_second=0")
             .set("websocket.compression=true")
             .set("websocket.compression_min=0"),

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use switchboard_core::{Attachments, CloseReason, Realm, Refusal};
+use switchboard_core::{Attachments, CloseReason, Refusal};
 use switchboard_protocols::conversation::{Down, Upper};
 use switchboard_protocols::engineio::Settings;
 use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, Said, Shows};
@@ -65,7 +65,7 @@ impl Behaviour for SocketEcho {
 
 fn namespace(path: &str) -> Namespace {
     let behaviour = Box::new(SocketEcho);
-    Namespace { path: path.to_owned(), realm: Realm(0), shows: Shows::Relayed, echoes: false, behaviour }
+    Namespace { behaviour, shows: Shows::Relayed, ..Namespace::chat(path) }
 }
 
 fn main() -> ExitCode {

@@ -13,7 +13,7 @@ use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
 use sha1::{Digest, Sha1};
 use std::sync::Arc;
-use switchboard_core::{Attachments, CloseReason, Command, Hello, Refusal, Request};
+use switchboard_core::{Attachments, CloseReason, Code, Command, Hello, Refusal, Request};
 
 /// Bytes of a namespace's path that are looked at; no namespace's is longer.
 const PATH_BYTES_MAX: usize = 256;
@@ -117,6 +117,13 @@ impl Sockets {
             });
             return Ok(());
         };
+        if let Some(words) = namespace.parser.refuses(self.packed == Some(true)) {
+            down.send(&[], |out| {
+                begin(out, '4', &namespace.path, None, 0);
+                connect_error(out, &Code::BadRequest.refuse(None, words));
+            });
+            return Ok(());
+        }
         let place = self.place(&namespace.path);
         if let Some(place) = place {
             match self.sockets[place].standing.get() {

@@ -9,4 +9,4 @@ pub mod packet;
 pub(crate) mod relay;
 
 pub use encode::packets;
-pub use namespace::{Behaviour, Entry, Heard, Namespace, Namespaces, RelayTo, Said, Shows, Tongue};
+pub use namespace::{Behaviour, Entry, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows, Tongue};

@@ -103,6 +103,29 @@ pub enum RelayTo {
     None,
 }
 
+/// Whose clients a namespace takes. A client has one parser for all its namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parser {
+    /// Everybody's: a client's first packet shows which one it has.
+    Any,
+    /// Those with the library's own parser, whose packets are text.
+    Json,
+    /// Those with the msgpack parser, whose packets are bytes.
+    Msgpack,
+}
+
+impl Parser {
+    /// Why a client may not come in, if it may not. `packed`: it has the msgpack parser.
+    #[must_use]
+    pub const fn refuses(self, packed: bool) -> Option<&'static str> {
+        match (self, packed) {
+            (Self::Any, _) | (Self::Json, false) | (Self::Msgpack, true) => None,
+            (Self::Json, true) => Some("this namespace is for clients with the default parser (socketio.parser)"),
+            (Self::Msgpack, false) => Some("this namespace is for clients with the msgpack parser (socketio.parser)"),
+        }
+    }
+}
+
 /// A namespace.
 #[derive(Debug)]
 pub struct Namespace {
@@ -113,6 +136,7 @@ pub struct Namespace {
     pub shows: Shows,
     /// Its sockets are given their own messages and events too.
     pub echoes: bool,
+    pub parser: Parser,
     pub behaviour: Box<dyn Behaviour>,
 }
 
@@ -121,7 +145,14 @@ impl Namespace {
     #[must_use]
     pub fn chat(path: &str) -> Self {
         let behaviour = Box::new(Chat::new(None));
-        Self { path: path.to_owned(), realm: Realm(0), shows: Shows::Vocabulary, echoes: false, behaviour }
+        Self {
+            path: path.to_owned(),
+            realm: Realm(0),
+            shows: Shows::Vocabulary,
+            echoes: false,
+            parser: Parser::Any,
+            behaviour,
+        }
     }
 
     /// The chat, where `event` is a message: a bare string in and out, the sender included.
@@ -129,14 +160,14 @@ impl Namespace {
     pub fn bare_chat(path: &str, event: &str) -> Self {
         let shows = Shows::Bare(event.to_owned());
         let behaviour = Box::new(Chat::new(Some(event.to_owned())));
-        Self { path: path.to_owned(), realm: Realm(0), shows, echoes: true, behaviour }
+        Self { shows, echoes: true, behaviour, ..Self::chat(path) }
     }
 
     /// A relay, in a realm of its own.
     #[must_use]
     pub fn relay(path: &str, realm: Realm, to: RelayTo) -> Self {
         let behaviour = Box::new(Relay::new(to));
-        Self { path: path.to_owned(), realm, shows: Shows::Relayed, echoes: to == RelayTo::All, behaviour }
+        Self { realm, shows: Shows::Relayed, echoes: to == RelayTo::All, behaviour, ..Self::chat(path) }
     }
 
     /// Which namespaces share frames: of those in the chat's realm each path has its own, and an event of another

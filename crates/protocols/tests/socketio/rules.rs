@@ -90,6 +90,39 @@ fn what_is_strange_and_harmless_is_let_pass() {
 }
 
 #[test]
+fn a_namespace_takes_the_clients_of_its_parser_and_the_first_packet_shows_which_one_they_have() {
+    use switchboard_protocols::socketio::msgpack;
+    let packed = |text: &str| msgpack::write(text, &[]);
+    let mut text = World::websocket();
+    text.heard();
+    let words = "this namespace is for clients with the msgpack parser (socketio.parser)";
+    let refusal = format!(r#"44/packed,{{"message":"{words}","data":{{"code":"bad_request"}}}}"#);
+    assert_eq!(text.say("40/packed,"), [refusal]);
+    assert!(text.say("40/plain,")[0].starts_with(r#"40/plain,{"sid":"#));
+    assert!(text.say("40")[0].starts_with(r#"40{"sid":"#), "any other namespace takes everybody");
+    text.say_bytes(&packed("0/packed,"));
+    assert_eq!(text.end, Some(CloseReason::ProtocolError), "nobody changes the parser");
+    let mut bytes = World::websocket();
+    bytes.heard();
+    let answers = |world: &mut World, text: &str| -> Vec<String> {
+        let heard = world.say_bytes(&packed(text));
+        let unpacked = |digits: &String| {
+            let digits = digits.strip_prefix('b').expect("bytes are answered with bytes");
+            let byte = |place| u8::from_str_radix(&digits[place..place + 2], 16).expect("digits");
+            let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+            msgpack::read(&bytes).expect("a packet").0
+        };
+        heard.iter().map(unpacked).collect()
+    };
+    let [refused] = &answers(&mut bytes, "0/plain,")[..] else { panic!("one answer") };
+    assert!(refused.starts_with("4/plain,{") && refused.contains("with the default parser"), "{refused}");
+    assert!(answers(&mut bytes, "0/packed,")[0].contains(r#"{"sid":"#));
+    assert!(answers(&mut bytes, "0")[0].contains(r#"{"sid":"#), "any other namespace takes everybody");
+    bytes.say("40/plain,");
+    assert_eq!(bytes.end, Some(CloseReason::ProtocolError));
+}
+
+#[test]
 fn sizes_are_bounded_with_a_visible_reason() {
     let mut world = connected();
     assert_eq!(world.say(&format!("42[\"message\",\"{}\"]", "x".repeat(1_000))), ["close 1009"]);

@@ -6,7 +6,7 @@ use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
 use switchboard_protocols::engineio::Settings;
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client, frame::Opcode};
 use switchboard_protocols::socketio::namespace::Recovery;
-use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, RelayTo, Said, Shows};
+use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows};
 use switchboard_protocols::{Act, Conversation, Framing};
 
 pub(crate) const SETTINGS: Settings = Settings {
@@ -38,13 +38,7 @@ impl Behaviour for Echo {
 }
 
 pub(crate) fn echo(path: &str) -> Namespace {
-    Namespace {
-        path: path.to_owned(),
-        realm: Realm(0),
-        shows: Shows::Relayed,
-        echoes: false,
-        behaviour: Box::new(Echo),
-    }
+    Namespace { shows: Shows::Relayed, behaviour: Box::new(Echo), ..Namespace::chat(path) }
 }
 
 pub(crate) struct World {
@@ -84,6 +78,8 @@ impl World {
             Namespace::chat("/chat"),
             Namespace::bare_chat("/bare", "chat message"),
             Namespace::relay("/relay", Realm(1), RelayTo::Others),
+            Namespace { parser: Parser::Msgpack, ..echo("/packed") },
+            Namespace { parser: Parser::Json, ..echo("/plain") },
         ];
         let namespaces = Namespaces::new(list, recovery, Arc::default());
         let client = Client {

@@ -71,6 +71,30 @@ choice! {
 }
 
 choice! {
+    /// Whose clients a namespace of Socket.IO takes.
+    Parser {
+        /// Everybody's: the first packet shows which one a client has.
+        Any = "any",
+        /// Those with the default parser.
+        Json = "json",
+        /// Those with the msgpack parser.
+        Msgpack = "msgpack",
+    }
+}
+
+choice! {
+    /// Whom a namespace that passes events on gives them to.
+    Whom {
+        /// Everybody in it but the sender.
+        Others = "others",
+        /// The sender too.
+        All = "all",
+        /// Only whom the event names.
+        None = "none",
+    }
+}
+
+choice! {
     /// How a line of the log is written.
     LogFormat {
         /// For people.

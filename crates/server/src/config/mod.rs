@@ -12,6 +12,7 @@ mod error;
 mod layers;
 mod listen;
 mod load;
+mod namespaces;
 mod paths;
 mod render;
 mod rules;
@@ -24,11 +25,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Durability, Io, LogFormat, LogLevel, TextStyle};
+pub use choices::{Durability, Io, LogFormat, LogLevel, Parser, TextStyle, Whom};
 pub use define::{Section, Setting};
 pub use error::{ConfigError, Place, Problem};
 pub use layers::{FlagValue, Layers};
 pub use listen::{Listen, ListenPlace, Pin};
+pub use namespaces::NamespaceEntry;
 pub use paths::default_data_dir;
 pub use render::{default_file, reference};
 pub use secret::{Secret, UdpToken};

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use super::namespaces::{NamespaceEntry, is_path_char};
 use super::secret::{Secret, UdpToken};
 use super::settings::Config;
 use super::units::{Bytes, excerpt};
@@ -83,10 +84,6 @@ pub(super) fn socketio_path(path: &str) -> Result<(), String> {
     }
 }
 
-const fn is_path_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~')
-}
-
 /// A name that clients may emit and that is not the server's own word. Empty is none.
 pub(super) fn event_name(name: &str) -> Result<(), String> {
     if name.len() > 128 || name.chars().any(char::is_control) {
@@ -99,11 +96,10 @@ pub(super) fn event_name(name: &str) -> Result<(), String> {
 pub(super) fn namespaces(entries: &[String]) -> Result<(), String> {
     let mut paths = BTreeSet::new();
     for entry in entries {
-        let (path, to) = entry.split_once(' ').unwrap_or((entry, "others"));
-        let is_path = path.len() > 1 && path.len() <= 100 && path.starts_with('/') && path.chars().all(is_path_char);
-        if !is_path || !["others", "all", "none"].contains(&to) {
-            return Err(format!("must hold \"/PATH\" or \"/PATH others|all|none\", not {}", excerpt(entry)));
-        }
+        let Some(NamespaceEntry { path, .. }) = NamespaceEntry::read(entry) else {
+            let form = "\"/PATH\" or \"/PATH others|all|none json|msgpack|any\"";
+            return Err(format!("must hold {form}, not {}", excerpt(entry)));
+        };
         if path == "/chat" || !paths.insert(path) {
             return Err(format!("must name each namespace once, and not /chat: {}", excerpt(path)));
         }

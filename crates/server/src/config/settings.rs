@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::choices::{Durability, Io, LogFormat, LogLevel, TextStyle};
+use super::choices::{Durability, Io, LogFormat, LogLevel, Parser, TextStyle};
 use super::define::{Section, Setting, ends, first, hold, settings, within};
 use super::listen::Listen;
 use super::rules;
@@ -145,9 +145,15 @@ settings! {
         /// An event of the namespace `/` whose one text is a message of the chat, such as `"chat message"`: it is
         /// stored, heard by every client of the server, and comes back to its sender too. Empty: none.
         message_event: String = String::new(), check rules::event_name;
-        /// Namespaces that pass events on, each `"/PATH"` or `"/PATH WHOM"`. `others` (the default): to everybody in
-        /// the namespace but the sender. `all`: to the sender too. `none`: only what names its receiver is passed on.
+        /// Namespaces that pass events on, each `"/PATH"`, `"/PATH WHOM"` or `"/PATH WHOM PARSER"`. `others` (the
+        /// default): to everybody in the namespace but the sender. `all`: to the sender too. `none`: only what names its
+        /// receiver is passed on. The parser is one of `socketio.parser`, which is the default.
         namespaces: Vec<String> = Vec::new(), check rules::namespaces;
+        /// Whose clients a namespace takes, the chat and all those that do not say it themselves. `any`: everybody's; a
+        /// client's first packet shows which parser it has, and it is answered with the same. `json`: those with the
+        /// library's own parser. `msgpack`: those with `socket.io-msgpack-parser`. Others are told so
+        /// (`connect_error`).
+        parser: Parser = Parser::Any;
         /// Answers requests for the client's own script, `socket.io.js` under the path: from `http.socketio_client`,
         /// else from `node_modules/socket.io-client/dist` in or above `http.static_dir`, else with a redirection to a
         /// public address.

@@ -1,33 +1,40 @@
 //! The Engine.IO endpoints as the configuration wants them: Socket.IO's with its namespaces, and the page's.
 
-use crate::config::Config;
+use crate::config::{Config, NamespaceEntry, Whom};
 use crate::http::socketio::{Application, Endpoint};
 use std::sync::Arc;
 use switchboard_core::{Epoch, Realm};
 use switchboard_protocols::engineio;
 use switchboard_protocols::socketio::namespace::Recovery;
-use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
+use switchboard_protocols::socketio::{Namespace, Namespaces, Parser, RelayTo};
 
 /// The path of the JSON protocol for clients that poll, beside `/ws`.
 const POLL_PATH: &str = "/poll/";
 /// The path of the chat where `/` is a relay.
 const CHAT: &str = "/chat";
 
-/// The relays that are configured, in the order of their realms, which count from 1.
-pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo)> {
+/// The relays that are configured, in the order of their realms, which count from 1: their paths, and what they are.
+pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo, Parser)> {
     let has_page = config.http.static_dir.is_some() && config.socketio.message_event.is_empty();
-    let own = has_page.then(|| ("/".to_owned(), RelayTo::Others));
+    let own = has_page.then(|| ("/".to_owned(), RelayTo::Others, parser(config.socketio.parser)));
     let declared = config.socketio.namespaces.iter().filter_map(|entry| {
-        let (path, to) = entry.split_once(' ').unwrap_or((entry, "others"));
-        let to = match to {
-            "all" => RelayTo::All,
-            "none" => RelayTo::None,
-            "others" => RelayTo::Others,
-            _ => return None,
+        let entry = NamespaceEntry::read(entry)?;
+        let to = match entry.whom {
+            Whom::Others => RelayTo::Others,
+            Whom::All => RelayTo::All,
+            Whom::None => RelayTo::None,
         };
-        Some((path.to_owned(), to))
+        Some((entry.path.to_owned(), to, parser(entry.parser.unwrap_or(config.socketio.parser))))
     });
     own.into_iter().chain(declared).collect()
+}
+
+const fn parser(parser: crate::config::Parser) -> Parser {
+    match parser {
+        crate::config::Parser::Any => Parser::Any,
+        crate::config::Parser::Json => Parser::Json,
+        crate::config::Parser::Msgpack => Parser::Msgpack,
+    }
 }
 
 /// Where the page goes when its WebSockets are blocked.
@@ -46,7 +53,7 @@ pub(super) fn endpoint(
         return None;
     }
     let relays = relays(config);
-    let is_main_taken = relays.iter().any(|(path, _)| path == "/");
+    let is_main_taken = relays.iter().any(|(path, _, _)| path == "/");
     let mut list = Vec::new();
     if !settings.message_event.is_empty() {
         list.push(Namespace::bare_chat("/", &settings.message_event));
@@ -56,8 +63,11 @@ pub(super) fn endpoint(
     } else {
         list.push(Namespace::chat("/"));
     }
-    for (place, (path, to)) in relays.into_iter().enumerate() {
-        list.push(Namespace::relay(&path, Realm(place as u8 + 1), to));
+    for namespace in &mut list {
+        namespace.parser = parser(settings.parser);
+    }
+    for (place, (path, to, parser)) in relays.into_iter().enumerate() {
+        list.push(Namespace { parser, ..Namespace::relay(&path, Realm(place as u8 + 1), to) });
     }
     let recovery = settings.recovery.map(|keep| Recovery { epoch, keep_ms: u32::try_from(keep.0).unwrap_or(u32::MAX) });
     Some(Endpoint {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml_edit::Item;
 
-use super::super::choices::{Durability, Io, LogFormat, LogLevel, TextStyle};
+use super::super::choices::{Durability, Io, LogFormat, LogLevel, Parser, TextStyle};
 use super::super::secret::Secret;
 use super::super::units::{Bytes, Millis};
 use super::text::{alternatives, found, quoted};
@@ -212,4 +212,4 @@ macro_rules! choice_values {
     )+ };
 }
 
-choice_values!(TextStyle, Durability, Io, LogFormat, LogLevel);
+choice_values!(TextStyle, Durability, Io, Parser, LogFormat, LogLevel);
