@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 type Part = (&'static str, fn() -> Result<()>);
 
 /// The parts, the quick ones first.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("gates", gates),
+    ("crowd", crowd),
     ("kills", kills),
     ("seeds", seeds),
     ("soak", soak),
@@ -43,6 +44,11 @@ fn gates() -> Result<()> {
     let manifest = "crates/gates/benches/Cargo.toml";
     let arguments = ["bench", "--locked", "--manifest-path", manifest, "--bench", "instructions"];
     step("cargo", &arguments, &[("GUNGRAUN_RUNNER", &runner.to_string_lossy())])
+}
+
+/// 1,000 Socket.IO clients that poll and 1,000 with WebSockets in one room: nothing lost, nothing twice, in order.
+fn crowd() -> Result<()> {
+    step("cargo", &["run", "-p", "switchboard-e2e", "--bin", "crowd"], &[])
 }
 
 /// 200 times SIGKILL at a random moment, nothing acknowledged lost.
