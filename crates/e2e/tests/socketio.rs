@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
-use switchboard_e2e::{Program, Response, Server, ServerOptions, http_raw, require_tool};
+use switchboard_e2e::{PATIENCE, Program, Response, Server, ServerOptions, http_raw, require_tool};
 use tempfile::TempDir;
 
 /// Where the clients' programs are.
@@ -213,4 +214,29 @@ fn a_front_end_on_another_port_may_connect_and_a_foreign_one_is_told_why_not() {
     assert!(foreign.body.contains("evil.example") && foreign.body.contains("http.origins"), "{}", foreign.body);
     let bound = request(&server, open, "Origin: null\r\n");
     assert_eq!(bound.status, 403);
+}
+
+#[test]
+fn sessions_that_poll_are_counted_where_their_clients_are() {
+    let server = Server::start(
+        ServerOptions::ephemeral().set("server.trusted_proxies=127.0.0.0/8,::1/128").set("limits.connections_per_ip=2"),
+    );
+    let open = |from: &str| {
+        let headers = format!("X-Forwarded-For: {from}\r\n");
+        request(&server, "GET /socket.io/?EIO=4&transport=polling", &headers)
+    };
+    let first = open("192.0.2.1");
+    assert_eq!((first.status, open("192.0.2.1").status), (200, 200));
+    let refused = open("192.0.2.1");
+    assert_eq!((refused.status, &*refused.body), (503, "limits.connections_per_ip (2) reached\n"));
+    assert_eq!(open("192.0.2.2").status, 200, "somebody else");
+    let (_, rest) = first.body.split_once("\"sid\":\"").expect("a handshake");
+    let (sid, _) = rest.split_once('"').expect("a handshake");
+    let close = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid}");
+    assert_eq!(request(&server, &close, "X-Forwarded-For: 192.0.2.1\r\nContent-Length: 1\r\n\r\n1").status, 200);
+    let begun = Instant::now();
+    while open("192.0.2.1").status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "its place is given back");
+    }
+    assert_eq!(open("192.0.2.1").status, 503);
 }

@@ -220,11 +220,12 @@ settings! {
         batch_commands: u32 = 1_024, in 1..=1_000_000, unit "commands";
         /// The same, in bytes.
         batch_bytes: Bytes = Bytes::mib(4), in Bytes::kib(64)..=Bytes::gib(1);
-        /// Connections to the whole server. More are closed at once.
+        /// Connections to the whole server, and as many sessions that poll (Socket.IO). More are closed at once.
         connections_total: Option<u32> = Some(100_000), in 1..=10_000_000, unit "connections";
-        /// Connections from one IPv4 address. Loopback is exempt unless proxies are trusted.
+        /// Connections from one IPv4 address, and as many sessions that poll (Socket.IO). Loopback is exempt unless
+        /// proxies are trusted.
         connections_per_ip: Option<u32> = Some(64), in 1..=10_000_000, unit "connections";
-        /// Connections from one IPv6 network of 64 bits, which is what one customer usually has.
+        /// The same from one IPv6 network of 64 bits, which is what one customer usually has.
         connections_per_64: Option<u32> = Some(256), in 1..=10_000_000, unit "connections";
         /// Connections that have not said yet what they speak, or are at their TLS handshake.
         handshakes: Option<u32> = Some(1_024), in 1..=1_000_000, unit "connections";

@@ -194,13 +194,16 @@ impl Endpoint {
         let compression_min = arrivals.conversations.compression_min;
         match query.judge(method, is_upgrade) {
             Err(refused) => refuse(&refused),
-            Ok(Ask::Open) if local.polling_count() >= arrivals.udp_sessions_max => {
-                plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections (limits.connections_total)\n")
+            Ok(Ask::Open) => {
+                let permit = match arrivals.pollers.admit(peer.ip()) {
+                    Ok(permit) => permit,
+                    Err(refusal) => return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n")),
+                };
+                match self.begin(&query, local, Framing::Polling) {
+                    Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer, permit)),
+                    Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
+                }
             }
-            Ok(Ask::Open) => match self.begin(&query, local, Framing::Polling) {
-                Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer)),
-                Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
-            },
             Ok(Ask::Poll(sid)) => {
                 let mut waiting = Waiting { local, sid, is_answered: false };
                 let outcome = local.errand(sid, Wish::Poll).await;

@@ -4,7 +4,7 @@ pub(crate) mod accept;
 mod first_bytes;
 mod proxy;
 
-use crate::admission::Permit;
+use crate::admission::{Admission, Permit};
 use crate::config::Pin;
 use crate::http::Site;
 use crate::http::socketio::Endpoint;
@@ -49,6 +49,8 @@ pub struct Arrivals {
     pub socketio: Option<Endpoint>,
     /// Where the JSON protocol is for clients whose WebSockets are blocked.
     pub polling: Endpoint,
+    /// Counts the sessions that poll: they live without a connection of their own, and are held to the same limits.
+    pub pollers: Admission,
     /// All shards, for requests that concern another one.
     pub shards: Vec<ShardHandle>,
     pub udp_gate: Gate,

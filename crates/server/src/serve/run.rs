@@ -230,13 +230,7 @@ impl House {
             // Nobody listens only when the process ends already.
             let _ = tell.send(driver.run());
         })?;
-        let admission = Admission::new(AdmissionLimits {
-            connections_total: limits.connections_total,
-            connections_per_ip: limits.connections_per_ip,
-            connections_per_64: limits.connections_per_64,
-            handshakes: limits.handshakes,
-            counts_loopback: !config.server.trusted_proxies.is_empty(),
-        });
+        let admission = Admission::new(admission_limits(config));
         let door = Door { admission, arrivals, shards: handles, metrics };
         Ok(Self { mailbox, door, ready, ended })
     }
@@ -295,6 +289,17 @@ fn reload(certificate: Option<&Reloadable>, layers: &Layers) {
     }
 }
 
+fn admission_limits(config: &Config) -> AdmissionLimits {
+    let limits = &config.limits;
+    AdmissionLimits {
+        connections_total: limits.connections_total,
+        connections_per_ip: limits.connections_per_ip,
+        connections_per_64: limits.connections_per_64,
+        handshakes: limits.handshakes,
+        counts_loopback: !config.server.trusted_proxies.is_empty(),
+    }
+}
+
 fn arrivals(
     config: &Config,
     certificate: Option<Arc<Reloadable>>,
@@ -344,6 +349,7 @@ fn arrivals(
             has_join_code: config.auth.join_code.is_some(),
         },
         socketio: None,
+        pollers: Admission::new(admission_limits(config)),
         shards: Vec::new(),
         udp_gate: Gate::new(key, senders),
         udp_sessions_max: limits.connections_total.unwrap_or(u32::MAX) as usize,

@@ -93,6 +93,8 @@ pub(crate) struct Poll {
     probed_until: Cell<Option<Tick>>,
     /// Whether a WebSocket may take over at all.
     can_move: bool,
+    #[expect(dead_code, reason = "held for its drop, which gives the place back")]
+    permit: Permit,
 }
 
 /// A shard's sessions that poll.
@@ -127,28 +129,26 @@ impl Sessions {
 }
 
 impl Local {
-    /// How many sessions poll here.
-    pub(crate) fn polling_count(&self) -> usize {
-        self.polling.slots.borrow().len()
-    }
-
     /// Opens a session that polls, and gives its first payload: the handshake.
     pub(crate) fn open_polling(
         self: &Rc<Self>,
         sid: Sid,
         conversation: Box<dyn Conversation>,
         address: SocketAddr,
+        mut permit: Permit,
     ) -> Vec<u8> {
         let now = self.tick();
         let can_move = matches!(conversation.dialect().language, Language::SocketIo(_));
         let opening = Opening { conversation, via: Via::Polling, address: Some(address), observe: false, idle_ms: 0 };
         let slot = self.with(|shard| shard.open(now, opening));
+        permit.finish_handshake();
         let poll = Poll {
             sid,
             waiting: RefCell::default(),
             posting: Cell::new(false),
             probed_until: Cell::new(None),
             can_move,
+            permit,
         };
         self.polling.slots.borrow_mut().insert(sid, slot);
         self.insert(slot, Endpoint::Polling(Rc::new(poll)));
