@@ -23,7 +23,7 @@ const port = new URL(url).port;
 setTimeout(() => {
   console.error(`${manner}: it takes too long, at: ${step}`);
   process.exit(1);
-}, 20_000).unref();
+}, 60_000).unref();
 
 let step = "start";
 

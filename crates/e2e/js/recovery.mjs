@@ -14,7 +14,7 @@ let step = "start";
 setTimeout(() => {
   console.error(`it takes too long, at: ${step}`);
   process.exit(1);
-}, 40_000).unref();
+}, 120_000).unref();
 
 async function ask(question) {
   console.log(question);
@@ -26,6 +26,8 @@ async function connect(nick, more = {}) {
   socket.texts = [];
   socket.on("message", ({ text }) => socket.texts.push(text));
   await once(socket, "connect");
+  // Where the stream of events stands comes right behind the welcome, and may come in a piece of its own.
+  while (socket._lastOffset === undefined) await new Promise(setImmediate);
   return socket;
 }
 
@@ -104,9 +106,10 @@ twin.on("message", ({ text }) => twin.texts.push(text));
 await speaker.emitWithAck("message", "before the restart");
 await hears(twin, "before the restart");
 speaker.removeAllListeners("disconnect");
+// A client that is slow may hear that the server is back before it notices that it was gone.
+const returns = [twin, speaker].map((socket) => once(socket, "disconnect").then(() => once(socket, "connect")));
 await ask("restart");
-if (!twin.connected) await once(twin, "connect");
-if (!speaker.connected) await once(speaker, "connect");
+await Promise.all(returns);
 assert.equal(speaker.recovered, true);
 await speaker.emitWithAck("message", "after the restart");
 await hears(twin, "after the restart");

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { io } from "socket.io-client";
 
 const [url] = process.argv.slice(2);
-setTimeout(() => process.exit(1), 20_000).unref();
+setTimeout(() => process.exit(1), 60_000).unref();
 
 const socket = io(url, { reconnection: false });
 await once(socket, "connect");

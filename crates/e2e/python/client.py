@@ -13,7 +13,7 @@ MANNER, TRANSPORT, URL = sys.argv[1:4]
 PORT = URL.rsplit(":", 1)[1]
 OPTIONS = {"polling": {"transports": ["polling"]}, "websocket": {"transports": ["websocket"]}, "upgrade": {}}[TRANSPORT]
 NICK = f"py-{MANNER}-{TRANSPORT}"
-PATIENCE = 20
+PATIENCE = 60
 
 
 class Netcat:
@@ -63,7 +63,7 @@ def synchronous():
     check(moved.get(timeout=PATIENCE) == 3, "the namespace relays")
     try:
         refused = socketio.Client(reconnection=False)
-        refused.connect(URL, namespaces=["/unknown"], wait_timeout=5, **OPTIONS)
+        refused.connect(URL, namespaces=["/unknown"], wait_timeout=PATIENCE, **OPTIONS)
         raise AssertionError("an unknown namespace is refused")
     except socketio.exceptions.ConnectionError:
         refused.disconnect()

@@ -41,4 +41,4 @@ pub use transcript::Transcript;
 pub use websocket::WebSocket;
 
 /// How long a test waits for anything. Much longer than it takes, because the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
