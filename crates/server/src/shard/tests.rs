@@ -1,5 +1,6 @@
 //! The shard's state, driven by hand: who gets what, who is closed when, and what the driver is asked to do.
 
+mod branches;
 mod lasting;
 mod runs;
 
