@@ -41,11 +41,40 @@ pub fn http_get(address: SocketAddr, path: &str) -> Response {
 /// It does not.
 #[must_use]
 pub fn http_raw(address: SocketAddr, request: &[u8]) -> Response {
-    let mut line = Line::connect("http", address);
-    // The server may answer and hang up before it has read all of a request that it does not like.
-    let _ = line.try_send(request);
-    let answer = line.heard.expect_end();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|code| code.parse().ok());
-    Response { status: status.unwrap_or(0), head: head.to_owned(), body: body.to_owned() }
+    Asked::begin(address, request).answer()
+}
+
+/// A request on a connection of its own, whose answer is waited for later. Dropped, it hangs up.
+#[derive(Debug)]
+pub struct Asked(Line);
+
+impl Asked {
+    /// Sends these bytes.
+    ///
+    /// # Panics
+    /// There is no server.
+    #[must_use]
+    pub fn begin(address: SocketAddr, request: &[u8]) -> Self {
+        let mut line = Line::connect("http", address);
+        // The server may answer and hang up before it has read all of a request that it does not like.
+        let _ = line.try_send(request);
+        Self(line)
+    }
+
+    /// Sends more of them.
+    pub fn go_on(&mut self, bytes: &[u8]) {
+        let _ = self.0.try_send(bytes);
+    }
+
+    /// Reads until the server closes.
+    ///
+    /// # Panics
+    /// It does not.
+    #[must_use]
+    pub fn answer(mut self) -> Response {
+        let answer = self.0.heard.expect_end();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|code| code.parse().ok());
+        Response { status: status.unwrap_or(0), head: head.to_owned(), body: body.to_owned() }
+    }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use bad_disk::{BadDisk, DiskState, Fault};
 pub use dice::Dice;
-pub use http::{Response, http_get, http_raw};
+pub use http::{Asked, Response, http_get, http_raw};
 pub use json::Json;
 pub use kind::{Kind, hear};
 pub use ledger::Ledger;
