@@ -7,7 +7,7 @@ use switchboard_core::{Attachments, CloseReason, Command, Realm, Request};
 use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
 use switchboard_protocols::engineio::{self, Settings, payload};
 use switchboard_protocols::framing::websocket::frame::Opcode;
-use switchboard_protocols::framing::websocket::{Decoder, Role, client};
+use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client};
 use switchboard_protocols::socketio::packet::{ATTACHMENTS_MAX, Packet, event_name, is_reserved};
 use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
 use switchboard_protocols::{Act, Conversation, Framing};
@@ -47,7 +47,7 @@ pub(super) fn payload(bytes: &[u8]) {
             assert!(read.is_ok() || !matches!(text, "0" | "1" | "2" | "3" | "4" | "5" | "6"));
         }
     }
-    let mut session = Session::new(false);
+    let mut session = Session::new(Framing::Polling);
     session.hear(bytes);
     for sent in session.sent.iter().map(|sent| str::from_utf8(sent).expect("payloads are text")) {
         for packet in payload::packets(sent) {
@@ -68,19 +68,37 @@ pub(super) fn packet(bytes: &[u8]) {
         let opcode = if part.starts_with(b"\0") { Opcode::Binary } else { Opcode::Text };
         client::put_message(&mut stream, opcode, part, [place as u8, 1, 2, 3]);
     }
-    let mut whole = Session::new(true);
+    let mut whole = Session::new(Framing::WebSocket);
     whole.hear(&stream);
-    let mut cut = Session::new(true);
+    let mut cut = Session::new(Framing::WebSocket);
     for piece in pieces(&stream) {
         cut.hear(piece);
     }
     assert_eq!(whole.sent.concat(), cut.sent.concat());
     assert_eq!(whole.requests, cut.requests);
     assert_eq!(whole.end, cut.end);
-    let mut sent = whole.sent.concat();
+    // Compressed, it says the same.
+    let mut squeezed = Session::new(Framing::WebSocketDeflate(Deflate { window: Window::Small, bytes_min: 0 }));
+    squeezed.hear(&stream);
+    assert_eq!(messages(&whole, false), messages(&squeezed, true));
+    assert_eq!(whole.requests, squeezed.requests);
+    assert_eq!(whole.end, squeezed.end);
+}
+
+/// What a session sent on a WebSocket, as a client hears it.
+fn messages(session: &Session, inflates: bool) -> Vec<Vec<u8>> {
+    let mut sent = session.sent.concat();
     let mut rest = &mut sent[..];
-    let mut decoder = Decoder::new(Role::Client, usize::MAX);
-    while decoder.next_message(&mut rest).expect("what is sent follows the rules").is_some() {}
+    let mut decoder = Decoder::new(Role::Client, usize::MAX).inflating(inflates);
+    let mut messages = Vec::new();
+    while let Some(message) = decoder.next_message(&mut rest).expect("what is sent follows the rules") {
+        messages.push(match message {
+            Message::Text(text) => text.into_owned().into_bytes(),
+            Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.into_owned(),
+            Message::Close(close) => format!("{close:?}").into_bytes(),
+        });
+    }
+    messages
 }
 
 fn judge(packet: &Packet<'_>) {
@@ -107,7 +125,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(is_websocket: bool) -> Self {
+    fn new(framing: Framing) -> Self {
         // Namespaces live as long as the process: one list serves all runs.
         static NAMESPACES: std::sync::OnceLock<&'static Namespaces> = std::sync::OnceLock::new();
         let namespaces = NAMESPACES.get_or_init(|| {
@@ -118,7 +136,6 @@ impl Session {
             Client { secret: "secret".to_owned(), takes_offsets: true, connect_by: 1_000, bytes_max: BYTES_MAX };
         let settings = Arc::new(Settings { max_payload: BYTES_MAX, ..Settings::default() });
         let upper = Box::new(Sockets::new(namespaces, client));
-        let framing = if is_websocket { Framing::WebSocket } else { Framing::Polling };
         let carrier = Carrier::new(&settings, "sid".to_owned(), framing, false, upper, 0);
         let mut session = Self { carrier, sent: Vec::new(), requests: Vec::new(), branches: 0, end: None };
         session.hear(b"");
