@@ -15,7 +15,7 @@ pub(crate) enum Protocol {
     WsJson,
 }
 
-/// What the server does wrong with message 70 of the first sender, at the last connection.
+/// What the server does wrong with message 70 of the first sender, at the last of the other connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -88,8 +88,10 @@ impl Server {
             Protocol::TcpJson | Protocol::WsJson => self.frame(&format!("{{\"seq\":1,{}", &message[1..])),
         };
         let members = self.members.lock().unwrap();
+        // The sender itself may have come last: connections are taken in by threads.
+        let last = (0..members.len()).rfind(|index| *index != sender);
         for (index, mut member) in members.iter().enumerate().filter(|(index, _)| *index != sender) {
-            let is_faulty_place = index == members.len() - 1 && marker.sender == 0;
+            let is_faulty_place = Some(index) == last && marker.sender == 0;
             let copies = match self.fault {
                 Fault::Lose if is_faulty_place && marker.number == FAULTY_NUMBER => 0,
                 Fault::Double if is_faulty_place && marker.number == FAULTY_NUMBER => 2,
