@@ -10,7 +10,7 @@ use switchboard_protocols::engineio;
 use switchboard_protocols::framing::websocket::client;
 use switchboard_protocols::framing::websocket::frame::Opcode;
 use switchboard_protocols::socketio::{Namespace, Namespaces};
-use switchboard_protocols::{Act, Conversation, Settings};
+use switchboard_protocols::{Act, Conversation, Framing, Settings};
 
 use crate::samples::TEXT;
 
@@ -36,7 +36,7 @@ pub(crate) fn socketio() -> Box<dyn FnMut()> {
         connect_timeout_ms: 45_000,
         max_payload: 1_000_000,
     };
-    let mut carrier = Carrier::new(&Arc::new(settings), "SID".to_owned(), true, false, upper, 0);
+    let mut carrier = Carrier::new(&Arc::new(settings), "SID".to_owned(), Framing::WebSocket, false, upper, 0);
     // The first call, with no bytes, sends the handshake.
     receive(&mut carrier, &[]);
     let opened = receive(&mut carrier, &masked("40"))
