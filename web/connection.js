@@ -1,26 +1,6 @@
 // The connection to the server: opened, watched, and opened again; requests with their answers, events as they come.
 
-/** @import { Incoming, Link } from './state/types.js' */
-
-/**
- * A way of carrying messages to the server and back. A connection has a list of them, and tries the next when one lets
- * nothing through.
- * @typedef {{ send(text: string): void, close(): void }} Wire
- * @typedef {{ open(): void, message(text: string): void, closed(reason: string): void }} Hearer
- * @typedef {{ name: string, open(hearer: Hearer): Wire }} Transport
- */
-
-/**
- * What the page wants to know of its connection.
- * @typedef {{
- *   hello(): Record<string, unknown>,
- *   welcomed(welcome: Incoming, via: string): void,
- *   refused(error: Incoming): 'again' | 'wait',
- *   heard(event: Incoming): void,
- *   changed(link: Link): void,
- *   ended(closing: Incoming): 'again' | 'stay',
- * }} Owner
- */
+/** @import { Incoming, Link, Owner, Transport, Wire } from './state/types.js' */
 
 /** The server said no. */
 export class Refused extends Error {

@@ -1,7 +1,7 @@
 // Long polling (Engine.IO 4), for networks that let no WebSocket through: requests that the server holds until it has
 // something to say, and what the page says in requests of their own.
 
-/** @import { Transport } from './connection.js' */
+/** @import { Hearer, Transport } from './state/types.js' */
 
 const SEPARATOR = '\x1e';
 /** Letters of one request's body, if the server does not say. */
@@ -26,7 +26,7 @@ class Poll {
   #waiting = [];
   #isSending = false;
 
-  /** @param {string} url @param {import('./connection.js').Hearer} hearer */
+  /** @param {string} url @param {Hearer} hearer */
   constructor(url, hearer) {
     this.#url = url;
     this.#hearer = hearer;

@@ -1,7 +1,6 @@
 // What ties the connection to the state: says hello, loads history when it is wanted, sends what is on its way.
 
-/** @import { Action } from './state/reduce.js' */
-/** @import { Incoming, Link, Message, Room, State } from './state/types.js' */
+/** @import { Action, Incoming, Link, Message, Room, State } from './state/types.js' */
 import { Connection, Interrupted, Refused, webSocket } from './connection.js';
 import { polling } from './polling.js';
 import { next as nextPending, PASSING, restored } from './state/queue.js';

@@ -1,13 +1,6 @@
 // What somebody typed: a message, or a command that begins with a slash.
 
-/**
- * @typedef {{ do: 'say', text: string, action: boolean }
- *   | { do: 'tell', nick: string, text: string }
- *   | { do: 'nick' | 'join' | 'pass', word: string }
- *   | { do: 'topic', text: string }
- *   | { do: 'leave' | 'help' | 'search' | 'plug' | 'wires' | 'who', word: string }
- *   | { do: 'wrong', why: string }} Typed
- */
+/** @import { Typed } from './types.js' */
 
 /** The commands with what they want, for the list that opens on a slash. */
 export const COMMANDS = [

@@ -1,15 +1,6 @@
 // The lines of a conversation as they are shown: days, groups by author, what is unread, what is on its way.
 
-/** @import { Coming, From, Item, Message, Notice, Pending, Presence, Room, Topic } from './types.js' */
-
-/**
- * @typedef {{ type: 'start', key: string }} StartRow
- * @typedef {{ type: 'day', key: string, time: number }} DayRow
- * @typedef {{ type: 'unread', key: string }} UnreadRow
- * @typedef {{ type: 'message', key: string, item: Message, first: boolean, pending: Pending | null }} MessageRow
- * @typedef {{ type: 'line', key: string, item: Topic | Presence | Notice }} LineRow
- * @typedef {StartRow | DayRow | UnreadRow | MessageRow | LineRow} Row
- */
+/** @import { Coming, From, Item, Message, Pending, Room, Row } from './types.js' */
 
 /** Messages of one author within this time are one group. */
 const GROUP_MS = 5 * 60_000;

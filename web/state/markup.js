@@ -1,13 +1,6 @@
 // What people write, taken apart: paragraphs, quotes and code, and in them links, emphasis and names. Never HTML.
 
-/**
- * @typedef {{ type: 'text' | 'code' | 'emphasis', text: string }} Plain
- * @typedef {{ type: 'link', text: string, url: string }} Link
- * @typedef {{ type: 'mention', text: string, me: boolean }} Mention
- * @typedef {Plain | Link | Mention} Inline
- * @typedef {{ type: 'paragraph' | 'quote', parts: Inline[] }} Flow
- * @typedef {{ type: 'block', text: string }} Block
- */
+/** @import { Block, Flow, Inline } from './types.js' */
 
 /** Parts of one message that are told apart; what follows is plain. A wall of links is not worth a thousand elements. */
 const PARTS_MAX = 120;

@@ -1,6 +1,6 @@
 // All that the page knows, and how each thing that happens changes it. Pure: the same state and action give the same.
 
-/** @import { Incoming, Link, Member, Pending, Room, State } from './types.js' */
+/** @import { Action, Incoming, Member, Room, State } from './types.js' */
 import { mentions } from './markup.js';
 import * as queue from './queue.js';
 import { append, count, emptyRoom, fold, itemOf, markRead, merge } from './room.js';
@@ -9,29 +9,6 @@ import { append, count, emptyRoom, fold, itemOf, markRead, merge } from './room.
 export const TYPING_MS = 5_000;
 /** People of a room that are kept; of more there is only the count. */
 const PEOPLE_MAX = 500;
-
-/**
- * @typedef {{ do: 'link', link: Link }
- *   | { do: 'welcome', welcome: Incoming, via: string, reads: Record<string, number> }
- *   | { do: 'event', event: Incoming, now: number }
- *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
- *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
- *   | { do: 'left', key: string }
- *   | { do: 'people', key: string, people: Incoming }
- *   | { do: 'open', key: string }
- *   | { do: 'nick', nick: string }
- *   | { do: 'attentive', attentive: boolean }
- *   | { do: 'following', key: string, following: boolean }
- *   | { do: 'read', key: string, seq: number }
- *   | { do: 'reload', key: string }
- *   | { do: 'notice', text: string, now: number }
- *   | { do: 'say', id: string, key: string, text: string, action: boolean, now: number }
- *   | { do: 'restore', pending: Pending[] }
- *   | { do: 'sending' | 'retry' | 'discard', id: string }
- *   | { do: 'stored', id: string, seq: number | null, time: string }
- *   | { do: 'refused', id: string, code: string, reason: string }
- *   | { do: 'tick', now: number }} Action
- */
 
 /** @type {State} */
 export const EMPTY = {

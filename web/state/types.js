@@ -72,4 +72,89 @@
  * }} State
  */
 
+/**
+ * What can happen to the state.
+ * @typedef {{ do: 'link', link: Link }
+ *   | { do: 'welcome', welcome: Incoming, via: string, reads: Record<string, number> }
+ *   | { do: 'event', event: Incoming, now: number }
+ *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
+ *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
+ *   | { do: 'left', key: string }
+ *   | { do: 'people', key: string, people: Incoming }
+ *   | { do: 'open', key: string }
+ *   | { do: 'nick', nick: string }
+ *   | { do: 'attentive', attentive: boolean }
+ *   | { do: 'following', key: string, following: boolean }
+ *   | { do: 'read', key: string, seq: number }
+ *   | { do: 'reload', key: string }
+ *   | { do: 'notice', text: string, now: number }
+ *   | { do: 'say', id: string, key: string, text: string, action: boolean, now: number }
+ *   | { do: 'restore', pending: Pending[] }
+ *   | { do: 'sending' | 'retry' | 'discard', id: string }
+ *   | { do: 'stored', id: string, seq: number | null, time: string }
+ *   | { do: 'refused', id: string, code: string, reason: string }
+ *   | { do: 'tick', now: number }} Action
+ */
+
+/**
+ * A line of a conversation as it is shown.
+ * @typedef {{ type: 'start', key: string }} StartRow
+ * @typedef {{ type: 'day', key: string, time: number }} DayRow
+ * @typedef {{ type: 'unread', key: string }} UnreadRow
+ * @typedef {{ type: 'message', key: string, item: Message, first: boolean, pending: Pending | null }} MessageRow
+ * @typedef {{ type: 'line', key: string, item: Topic | Presence | Notice }} LineRow
+ * @typedef {StartRow | DayRow | UnreadRow | MessageRow | LineRow} Row
+ */
+
+/**
+ * What people write, taken apart.
+ * @typedef {{ type: 'text' | 'code' | 'emphasis', text: string }} Plain
+ * @typedef {{ type: 'link', text: string, url: string }} Anchor
+ * @typedef {{ type: 'mention', text: string, me: boolean }} Mention
+ * @typedef {Plain | Anchor | Mention} Inline
+ * @typedef {{ type: 'paragraph' | 'quote', parts: Inline[] }} Flow
+ * @typedef {{ type: 'block', text: string }} Block
+ */
+
+/**
+ * What somebody typed.
+ * @typedef {{ do: 'say', text: string, action: boolean }
+ *   | { do: 'tell', nick: string, text: string }
+ *   | { do: 'nick' | 'join' | 'pass', word: string }
+ *   | { do: 'topic', text: string }
+ *   | { do: 'leave' | 'help' | 'search' | 'plug' | 'wires' | 'who', word: string }
+ *   | { do: 'wrong', why: string }} Typed
+ */
+
+/**
+ * A way of carrying messages to the server and back. A connection has a list of them, and tries the next when one lets
+ * nothing through.
+ * @typedef {{ send(text: string): void, close(): void }} Wire
+ * @typedef {{ open(): void, message(text: string): void, closed(reason: string): void }} Hearer
+ * @typedef {{ name: string, open(hearer: Hearer): Wire }} Transport
+ */
+
+/**
+ * What the page wants to know of its connection.
+ * @typedef {{
+ *   hello(): Record<string, unknown>,
+ *   welcomed(welcome: Incoming, via: string): void,
+ *   refused(error: Incoming): 'again' | 'wait',
+ *   heard(event: Incoming): void,
+ *   changed(link: Link): void,
+ *   ended(closing: Incoming): 'again' | 'stay',
+ * }} Owner
+ */
+
+/**
+ * @typedef {{ id: string, via: string, protocol: string, address: string | null, nick: string | null, rooms: number, outbox_bytes: number,
+ *   silent_ms: number, rtt_us: number | null }} LiveWire
+ */
+
+/** @typedef {{ id: string, name: string, via: string, line: string, note?: string }} PlugLine */
+
+/** @typedef {{ urls: string[], join_code: boolean, wires: boolean }} About */
+
+/** @typedef {{ insert: string, shown: string, note: string }} Proposal */
+
 export {};

@@ -3,8 +3,7 @@
 /** @import { App } from '../app.js' */
 /** @import { Message } from '../state/types.js' */
 import { plural } from '../state/words.js';
-import { h } from './dom.js';
-import { panel } from './panel.js';
+import { h, panel } from './dom.js';
 
 /** @param {App} app @param {Message} item */
 export async function open(app, item) {

@@ -1,6 +1,6 @@
 // Where people write: drafts, recall of what was sent, completion of nicks, rooms, commands and emoji.
 
-/** @import { State } from '../state/types.js' */
+/** @import { Proposal, State } from '../state/types.js' */
 /** @import { App } from '../app.js' */
 import { COMMANDS } from '../state/commands.js';
 import { plural } from '../state/words.js';
@@ -13,8 +13,6 @@ const RECALL_MAX = 100;
 const PROPOSALS_MAX = 8;
 /** So near to the longest message, the rest is counted. */
 const NEAR_LIMIT = 200;
-
-/** @typedef {{ insert: string, shown: string, note: string }} Proposal */
 
 export class Composer {
   #app;

@@ -1,4 +1,4 @@
-// Making elements: never from strings of markup, so that nothing people write can become an element.
+// Making elements and dialogs: never from strings of markup, so that nothing people write can become an element.
 
 /** @typedef {Node | string | null | undefined | false} Child */
 
@@ -50,8 +50,8 @@ export function icon(name) {
 /** Outlines on a grid of 20. @type {Record<string, string>} */
 const ICONS = {
   menu: 'M3 5h14M3 10h14M3 15h14',
-  people: 'M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM4 16.5c.6-3 3-4.5 6-4.5s5.4 1.500 6 4.500',
-  search: 'M9 14.500a5.500 5.500 0 1 0 0-11 5.500 5.500 0 0 0 0 11ZM13 13l4 4',
+  people: 'M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM4 16.5c.6-3 3-4.5 6-4.5s5.4 1.5 6 4.5',
+  search: 'M9 14.500a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4',
   plug: 'M7 3v4M13 3v4M5 7h10v3a5 5 0 0 1-10 0V7ZM10 15v3',
   wires: 'M3 5h5c4 0 0 10 4 10h5M3 15h3M14 5h3',
   close: 'M5 5l10 10M15 5L5 15',
@@ -63,10 +63,10 @@ const ICONS = {
   down: 'M10 4v11M5 10.500l5 5 5-5',
   check: 'M4 10.500l4 4 8-9',
   more: 'M5 10h.01M10 10h.01M15 10h.01',
-  sun: 'M10 13.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7ZM10 2v1.500M10 16.500V18M2 10h1.500M16.500 10H18M4.300 4.300l1.100 1.100M14.600 14.600l1.100 1.100M4.300 15.700l1.100-1.100M14.600 5.400l1.100-1.100',
-  bell: 'M5 14V9a5 5 0 0 1 10 0v5l1.500 1.500h-13L5 14ZM8.500 17.500h3',
-  link: 'M8.500 11.500l3-3M7 9l-2 2a3 3 0 0 0 4 4l2-2M13 11l2-2a3 3 0 0 0-4-4L9 7',
-  help: 'M7.500 7.500a2.500 2.500 0 1 1 3.500 2.300c-.7.400-1 .800-1 1.700M10 14.500h.01',
+  sun: 'M10 13.500a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM10 2v1.500M10 16.500V18M2 10h1.500M16.5 10H18M4.3 4.300l1.1 1.100M14.6 14.600l1.1 1.100M4.3 15.700l1.1-1.100M14.6 5.400l1.1-1.1',
+  bell: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.500h-13L5 14ZM8.5 17.500h3',
+  link: 'M8.5 11.500l3-3M7 9l-2 2a3 3 0 0 0 4 4l2-2M13 11l2-2a3 3 0 0 0-4-4L9 7',
+  help: 'M7.5 7.500a2.5 2.5 0 1 1 3.5 2.300c-.7.4-1 .8-1 1.700M10 14.500h.01',
 };
 
 /**
@@ -109,4 +109,24 @@ export function announce(text) {
   // The same words again are news only if the region was empty in between.
   region.textContent = '';
   requestAnimationFrame(() => { region.textContent = text; });
+}
+
+/**
+ * A dialog: one at a time, closed by Escape, its button, or a click beside it; the focus goes back to where it was.
+ * @param {string} title
+ * @param {string} kind the class that gives it its size
+ * @param {...(Node | string)} content
+ */
+export function panel(title, kind, ...content) {
+  document.querySelector('dialog[open]')?.remove();
+  const close = h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', title: 'Close (Esc)' }, icon('close'));
+  const dialog = h('dialog', { class: `panel ${kind}`, 'aria-labelledby': 'panel-title' },
+    h('header', { class: 'panel-head' }, h('h2', { id: 'panel-title' }, title), close),
+    h('div', { class: 'panel-body', tabindex: '0', role: 'group', 'aria-labelledby': 'panel-title' }, ...content));
+  close.addEventListener('click', () => dialog.close());
+  dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
 }

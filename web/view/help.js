@@ -2,8 +2,7 @@
 
 /** @import { App } from '../app.js' */
 import { COMMANDS } from '../state/commands.js';
-import { h, jack } from './dom.js';
-import { panel } from './panel.js';
+import { h, jack, panel } from './dom.js';
 import { viaInWords } from '../state/words.js';
 
 const KEYS = [

@@ -2,8 +2,7 @@
 
 /** @import { App } from '../app.js' */
 import { plural } from '../state/words.js';
-import { h } from './dom.js';
-import { panel } from './panel.js';
+import { h, panel } from './dom.js';
 
 /** @param {App} app */
 export async function open(app) {

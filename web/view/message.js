@@ -1,8 +1,6 @@
 // One row of a conversation as elements.
 
-/** @import { Inline } from '../state/markup.js' */
-/** @import { LineRow, MessageRow, Row } from '../state/layout.js' */
-/** @import { Message, Room } from '../state/types.js' */
+/** @import { Inline, LineRow, Message, MessageRow, Room, Row } from '../state/types.js' */
 import { comingsInWords } from '../state/layout.js';
 import { mentions, parse } from '../state/markup.js';
 import { ago, dayInWords, exactTime, hueOf, timeOfDay, viaInWords } from '../state/words.js';

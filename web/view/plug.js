@@ -1,11 +1,9 @@
 // Plug in: a line to copy for every kind of socket, each with this host and port, ticked when such a client arrives.
 
 /** @import { App } from '../app.js' */
+/** @import { About, PlugLine } from '../state/types.js' */
 import { browser } from '../storage.js';
-import { announce, copyText, h, icon, jack } from './dom.js';
-import { panel } from './panel.js';
-
-/** @typedef {{ id: string, name: string, via: string, line: string, note?: string }} Line */
+import { announce, copyText, h, icon, jack, panel } from './dom.js';
 
 /** Between two looks at the server's wires. */
 const LOOK_MS = 1_000;
@@ -17,7 +15,7 @@ function place() {
   return { host, port, tls: location.protocol === 'https:', url: location.origin, ws: location.origin.replace(/^http/, 'ws') };
 }
 
-/** @returns {Line[]} */
+/** @returns {PlugLine[]} */
 export function lines() {
   const { host, port, tls, url, ws } = place();
   const via = tls ? 'tls' : 'tcp';
@@ -40,7 +38,7 @@ export function lines() {
 /**
  * Which lines have arrived: of several for one transport the one that was copied last, else the first. Socket.IO shares
  * its transports with others, and the name of one that speaks it is known from the server's wires, or not.
- * @param {Line[]} all
+ * @param {PlugLine[]} all
  * @param {Record<string, string>} seenVia the nick that was last seen by each transport
  * @param {string[]} copied
  * @param {Iterable<string>} sockets nicks of those who speak Socket.IO
@@ -59,7 +57,7 @@ export function arrived(all, seenVia, copied, sockets) {
   return ticks;
 }
 
-/** @param {App} app @param {Line} line */
+/** @param {App} app @param {PlugLine} line */
 function row(app, line) {
   const code = h('code', { tabindex: '0', role: 'group', 'aria-label': `${line.name}: the line to copy`, dir: 'ltr' }, line.line);
   const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy the line for ${line.name}` }, icon('copy'), h('span', { 'aria-hidden': 'true' }, 'Copy'));
@@ -74,7 +72,7 @@ function row(app, line) {
     h('span', { class: 'plug-name' }, jack(line.via, ''), line.name), code, button, h('span', { class: 'tick', role: 'status' }));
 }
 
-/** @param {HTMLElement} list @param {Line[]} all @param {App} app */
+/** @param {HTMLElement} list @param {PlugLine[]} all @param {App} app */
 function keepTicking(list, all, app) {
   const tick = () => {
     if (!list.isConnected) return;
@@ -113,8 +111,6 @@ export function open(app) {
   drawPhone(phone, about);
   about.then(({ wires }) => { if (wires) findSockets(list, app); });
 }
-
-/** @typedef {{ urls: string[], join_code: boolean, wires: boolean }} About */
 
 /** What the server says of itself. @returns {Promise<About>} */
 async function askAbout() {

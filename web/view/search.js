@@ -3,8 +3,7 @@
 /** @import { App } from '../app.js' */
 /** @import { Incoming } from '../state/types.js' */
 import { dayInWords, hueOf, timeOfDay, viaInWords } from '../state/words.js';
-import { h, jack } from './dom.js';
-import { panel } from './panel.js';
+import { h, jack, panel } from './dom.js';
 
 /** @param {App} app @param {string} [words] */
 export function open(app, words = '') {

@@ -1,7 +1,6 @@
 // The conversation: a few hundred rows, kept in step with the state, and the scroll position kept for the reader.
 
-/** @import { Row } from '../state/layout.js' */
-/** @import { Message, Room, State } from '../state/types.js' */
+/** @import { Message, Room, Row, State } from '../state/types.js' */
 /** @import { App } from '../app.js' */
 import { layout } from '../state/layout.js';
 import { plural } from '../state/words.js';

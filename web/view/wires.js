@@ -1,16 +1,11 @@
 // Wires: the live connections of the server, with what waits for each, once a second while it is looked at.
 
 /** @import { App } from '../app.js' */
+/** @import { LiveWire } from '../state/types.js' */
 import { bytesInWords, hueOf, plural, viaInWords } from '../state/words.js';
-import { h, jack } from './dom.js';
-import { panel } from './panel.js';
+import { h, jack, panel } from './dom.js';
 
 const EVERY_MS = 1_000;
-
-/**
- * @typedef {{ id: string, via: string, protocol: string, address: string | null, nick: string | null, rooms: number, outbox_bytes: number,
- *   silent_ms: number, rtt_us: number | null }} Wire
- */
 
 /** @param {App} _app */
 export function open(_app) {
@@ -29,7 +24,7 @@ export function open(_app) {
         table.hidden = true;
         return;
       }
-      /** @type {{ total: number, wires: Wire[] }} */
+      /** @type {{ total: number, wires: LiveWire[] }} */
       const { total, wires } = await answer.json();
       words.textContent = `${plural(total, 'live connection')}${total > wires.length ? `, ${wires.length} shown` : ''}`;
       body.replaceChildren(...wires.map(row));
@@ -41,7 +36,7 @@ export function open(_app) {
   look();
 }
 
-/** @param {Wire} wire */
+/** @param {LiveWire} wire */
 function row(wire) {
   const silent = wire.silent_ms < 1_000 ? 'now' : `${Math.floor(wire.silent_ms / 1_000)} s`;
   const who = wire.nick ?? '';
