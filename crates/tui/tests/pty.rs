@@ -75,11 +75,14 @@ fn a_cut_loses_nothing_and_doubles_nothing() {
     let mut pty = client(&server, home.path(), &[]);
     pty.shows("connected to tcp://");
     pty.press("before\r");
+    // As long as it is not stored, its row says so.
+    pty.shows("│ before");
     pty.hides("sending");
     server.kill();
     pty.shows("offline");
     pty.press("first while away\r");
     pty.press("second while away\r");
+    pty.shows("│ second while away");
     pty.shows("2 to send");
     let server = Server::start(options().listen(&address.to_string()));
     pty.press("\x0c");
@@ -205,6 +208,7 @@ fn the_editor_writes_and_the_bare_text_is_shown() {
     let long = "x".repeat(200);
     pty.press(&long);
     pty.press("\r");
+    pty.shows("│ xxx");
     pty.hides("sending");
     pty.press("\x1b[15~");
     pty.shows("any key goes back");
