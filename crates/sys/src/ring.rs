@@ -12,9 +12,6 @@ pub(crate) struct Ring {
     headers: Vec<libc::msghdr>,
 }
 
-// SAFETY: the headers point into a batch only while it is flushed; between two batches the list is empty.
-unsafe impl Send for Ring {}
-
 impl Ring {
     pub(crate) fn new() -> io::Result<Self> {
         // What the kernel has to finish is finished when this thread asks for it, and not in between (6.1).
