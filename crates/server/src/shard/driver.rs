@@ -377,7 +377,12 @@ impl Local {
                     others.push(slot);
                 }
             }
-            self.flusher.borrow_mut().flush(&writes, &mut flushed);
+            let mut flusher = self.flusher.borrow_mut();
+            let had_ring = flusher.is_ring();
+            flusher.flush(&writes, &mut flushed);
+            if had_ring && !flusher.is_ring() {
+                tracing::warn!("io_uring failed; from now on each socket is written with a system call of its own");
+            }
         }
         {
             let mut shard = self.shard.borrow_mut();

@@ -4,7 +4,7 @@ use super::*;
 use switchboard_core::Reply;
 use switchboard_core::output::HistoryQuery;
 
-fn person(world: &mut World) -> (u32, ConnectionId) {
+pub(super) fn person(world: &mut World) -> (u32, ConnectionId) {
     let opening = Opening {
         conversation: conversation::stream_text(&Arc::new(Speech::default())),
         via: Via::Tcp,

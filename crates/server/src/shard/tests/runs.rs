@@ -54,15 +54,7 @@ fn crowd() -> (World, Vec<u32>, Vec<ConnectionId>) {
 }
 
 fn person(world: &mut World) -> (u32, ConnectionId) {
-    let opening = Opening {
-        conversation: conversation::stream_text(&Arc::new(Speech::default())),
-        via: Via::Tcp,
-        address: None,
-        observe: true,
-        idle_ms: 0,
-    };
-    let slot = world.shard.open(world.now, opening);
-    let id = world.shard.connections[slot as usize].id;
+    let (slot, id) = lasting::person(world);
     world.output(Output::Attach { connection: id, room: LOBBY, name: "lobby".into() });
     world.output(Output::Current { connection: id, room: Some(LOBBY) });
     (slot, id)
