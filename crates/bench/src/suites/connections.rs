@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Extent, PATIENCE, Section, Suite, installed};
+use super::{Extent, PATIENCE, Section, Suite, installed, protocols};
 use crate::load::Protocol;
 use crate::report;
 use crate::targets::{Durability, Programs, Target};
@@ -12,22 +12,9 @@ use crate::{idle, startup, storm};
 const WITH_STORE: Target = Target::Switchboard(Durability::Fsync);
 
 pub(super) fn idle(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
-    let (quick, full): (&[Protocol], &[Protocol]) = (
-        &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs],
-        &[
-            Protocol::TcpText,
-            Protocol::TcpJson,
-            Protocol::WsJson,
-            Protocol::SocketioWs,
-            Protocol::SocketioPolling,
-            Protocol::TlsText,
-            Protocol::WssJson,
-            Protocol::SocketioWss,
-        ],
-    );
     let plan = idle::Plan {
         connections: extent.pick(&[1_000, 4_000][..], &[1_000, 5_000, 15_000][..]).to_vec(),
-        protocols: extent.pick(quick, full).to_vec(),
+        protocols: protocols(extent),
         targets: installed(programs).into_iter().filter(|target| *target != WITH_STORE).collect(),
         patience: PATIENCE,
     };

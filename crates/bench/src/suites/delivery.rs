@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Extent, PATIENCE, Section, Suite, installed};
+use super::{Extent, PATIENCE, Section, Suite, installed, protocols};
 use crate::fanout::{self, Findings, Plan, Sample};
 use crate::load::{Pace, Protocol};
 use crate::measure::machine;
@@ -88,20 +88,7 @@ fn one_by_one(plan: Plan, programs: &Programs, progress: &mut dyn FnMut(String))
 }
 
 pub(super) fn cpu(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
-    let (quick, full): (&[Protocol], &[Protocol]) = (
-        &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs],
-        &[
-            Protocol::TcpText,
-            Protocol::TcpJson,
-            Protocol::WsJson,
-            Protocol::SocketioWs,
-            Protocol::SocketioPolling,
-            Protocol::TlsText,
-            Protocol::WssJson,
-            Protocol::SocketioWss,
-        ],
-    );
-    let plan = Plan { protocols: extent.pick(quick, full).to_vec(), ..plan(extent, programs) };
+    let plan = Plan { protocols: protocols(extent), ..plan(extent, programs) };
     let findings = run(plan, programs, progress);
     let plots = findings.plan.protocols.iter().map(|&protocol| {
         let name = format!("cpu-{}.svg", protocol.name());

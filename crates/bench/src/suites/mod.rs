@@ -13,6 +13,7 @@ use serde::Serialize;
 
 pub use document::{Places, write};
 
+use crate::load::Protocol;
 use crate::report;
 use crate::storing;
 use crate::targets::{Durability, Programs, Target};
@@ -144,6 +145,22 @@ impl Section {
 #[must_use]
 pub fn missing(programs: &Programs) -> Vec<Target> {
     EVERYBODY.into_iter().filter(|target| !target.file(programs).exists()).collect()
+}
+
+/// What is spoken in the parts that go through all protocols.
+fn protocols(extent: Extent) -> Vec<Protocol> {
+    let quick: &[Protocol] = &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs];
+    let full: &[Protocol] = &[
+        Protocol::TcpText,
+        Protocol::TcpJson,
+        Protocol::WsJson,
+        Protocol::SocketioWs,
+        Protocol::SocketioPolling,
+        Protocol::TlsText,
+        Protocol::WssJson,
+        Protocol::SocketioWss,
+    ];
+    extent.pick(quick, full).to_vec()
 }
 
 /// The targets of [`EVERYBODY`] that are installed.
