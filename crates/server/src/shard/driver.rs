@@ -348,6 +348,9 @@ impl Local {
         for (turn, slots) in dirty.chunks(WRITES_PER_TURN).enumerate() {
             if turn > 0 {
                 tokio::task::yield_now().await;
+                // What was read is with the engine while the rest is written: its answer belongs to the next fan-out,
+                // and not to the one after that.
+                self.hand_over();
             }
             self.write_some(slots);
         }
