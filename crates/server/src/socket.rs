@@ -1,7 +1,7 @@
 //! A stream socket, with TLS or without: read and written at once or not at all, never waited for.
 
 use rustls::ServerConnection;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,40 +13,63 @@ use tokio::net::TcpStream;
 /// where they are counted, and not here.
 const TLS_BUFFER: usize = 32 * 1024;
 
-/// A TCP socket and, where there is one, the TLS connection on it.
-pub(crate) struct Socket {
-    tcp: TcpStream,
-    tls: Option<Box<RefCell<ServerConnection>>>,
-    dropped: Cell<bool>,
+/// A TCP socket that does not wait.
+pub(crate) trait Tcp: AsFd {
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
-/// A socket between two threads: parted from the reactor of the one, and not yet with the other's.
-pub(crate) struct Loose {
-    tcp: std::net::TcpStream,
+impl Tcp for TcpStream {
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Self::try_read(self, buffer)
+    }
+
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Self::try_write_vectored(self, slices)
+    }
+}
+
+impl Tcp for std::net::TcpStream {
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        { self }.read(buffer)
+    }
+
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        { self }.write_vectored(slices)
+    }
+}
+
+/// A TCP socket and, where there is one, the TLS connection on it. While it is found out what a connection speaks, its
+/// thread's runtime can wait for the socket.
+pub(crate) struct Socket<T = TcpStream> {
+    tcp: T,
     tls: Option<Box<RefCell<ServerConnection>>>,
 }
+
+/// A socket that no runtime waits for: it is between two threads, or its shard waits for it together with all others.
+pub(crate) type Loose = Socket<std::net::TcpStream>;
 
 impl Socket {
-    /// Parts a socket from this thread.
+    /// Parts a socket from this thread's runtime.
     ///
     /// # Errors
-    /// The reactor does not let it go.
+    /// The runtime does not let it go.
     pub(crate) fn loosen(self) -> io::Result<Loose> {
         Ok(Loose { tcp: self.tcp.into_std()?, tls: self.tls })
     }
 
-    /// Takes a socket into this thread.
+    /// Lets this thread's runtime wait for a socket.
     ///
     /// # Errors
-    /// The reactor does not take it.
+    /// The runtime does not take it.
     pub(crate) fn fasten(loose: Loose) -> io::Result<Self> {
-        Ok(Self { tcp: TcpStream::from_std(loose.tcp)?, tls: loose.tls, dropped: Cell::new(false) })
+        Ok(Self { tcp: TcpStream::from_std(loose.tcp)?, tls: loose.tls })
     }
 
     /// A socket without TLS.
     #[must_use]
     pub(crate) const fn plain(tcp: TcpStream) -> Self {
-        Self { tcp, tls: None, dropped: Cell::new(false) }
+        Self { tcp, tls: None }
     }
 
     /// Begins TLS on a socket from which `first` was read already.
@@ -60,13 +83,7 @@ impl Socket {
             tls.read_tls(&mut first)?;
             tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }
-        Ok(Self { tcp, tls: Some(Box::new(RefCell::new(tls))), dropped: Cell::new(false) })
-    }
-
-    /// Whether it is encrypted.
-    #[must_use]
-    pub(crate) const fn is_tls(&self) -> bool {
-        self.tls.is_some()
+        Ok(Self { tcp, tls: Some(Box::new(RefCell::new(tls))) })
     }
 
     /// The protocol that both sides agreed upon in the TLS handshake (RFC 7301), if they did.
@@ -109,23 +126,23 @@ impl Socket {
         self.tcp.readable().await
     }
 
-    /// Waits until the socket takes bytes, or has failed.
-    ///
-    /// # Errors
-    /// The reactor is gone.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.tcp.writable().await
-    }
-
     /// The TCP socket of a connection without TLS, to begin TLS on it.
     #[must_use]
     pub(crate) fn into_tcp(self) -> TcpStream {
         self.tcp
     }
+}
+
+impl<T: Tcp> Socket<T> {
+    /// Whether it is encrypted.
+    #[must_use]
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
 
     /// The TCP socket, for those who wait in their own way.
     #[must_use]
-    pub(crate) const fn tcp(&self) -> &TcpStream {
+    pub(crate) const fn tcp(&self) -> &T {
         &self.tcp
     }
 
@@ -153,10 +170,7 @@ impl Socket {
     /// `WouldBlock` when nothing was taken.
     pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(tls) = &self.tls else {
-            return match slices {
-                [one] => self.tcp.try_write(one),
-                more => self.tcp.try_write_vectored(more),
-            };
+            return self.tcp.try_write_vectored(slices);
         };
         let mut tls = tls.borrow_mut();
         send_tls(&self.tcp, &mut tls)?;
@@ -196,18 +210,6 @@ impl Socket {
         let _ = socket2::SockRef::from(&self.tcp).shutdown(Shutdown::Write);
     }
 
-    /// Ends both sides, and wakes whoever waits for the socket.
-    pub(crate) fn drop_now(&self) {
-        self.dropped.set(true);
-        let _ = socket2::SockRef::from(&self.tcp).shutdown(Shutdown::Both);
-    }
-
-    /// Whether [`Socket::drop_now`] was called.
-    #[must_use]
-    pub(crate) const fn is_dropped(&self) -> bool {
-        self.dropped.get()
-    }
-
     /// Reads from the network into TLS; 0 is the end.
     fn receive_tls(&self, tls: &mut ServerConnection) -> io::Result<usize> {
         let count = tls.read_tls(&mut Wire(&self.tcp))?;
@@ -223,7 +225,7 @@ impl Socket {
 }
 
 /// Sends what TLS has ready until the socket takes no more.
-fn send_tls(tcp: &TcpStream, tls: &mut ServerConnection) -> io::Result<()> {
+fn send_tls(tcp: &impl Tcp, tls: &mut ServerConnection) -> io::Result<()> {
     while tls.wants_write() {
         match tls.write_tls(&mut Wire(tcp)) {
             Ok(_) => {}
@@ -235,17 +237,17 @@ fn send_tls(tcp: &TcpStream, tls: &mut ServerConnection) -> io::Result<()> {
 }
 
 /// The raw socket as rustls wants it.
-struct Wire<'a>(&'a TcpStream);
+struct Wire<'a, T>(&'a T);
 
-impl Read for Wire<'_> {
+impl<T: Tcp> Read for Wire<'_, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.try_read(buffer)
     }
 }
 
-impl Write for Wire<'_> {
+impl<T: Tcp> Write for Wire<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
+        self.0.try_write_vectored(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -12,6 +12,7 @@ mod flusher;
 mod host;
 mod process;
 mod process_time;
+mod readiness;
 #[cfg(target_os = "linux")]
 mod ring;
 #[cfg(not(target_os = "linux"))]
@@ -27,4 +28,5 @@ pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Writes};
 pub use host::host_name;
 pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;
+pub use readiness::await_poll;
 pub use round_trip::tcp_round_trip;

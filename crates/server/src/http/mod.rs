@@ -100,7 +100,7 @@ pub(crate) async fn serve(
             observe: language == Some(Choice::Text),
             idle_ms: arrivals.idle_ms,
         };
-        local.open(socket, permit, opening, &mut left);
+        local.open(socket.loosen()?, permit, opening, &mut left);
         return Ok(());
     }
     if let (Some(promise), Some(endpoint)) = (promise.into_inner(), &arrivals.socketio) {
@@ -130,7 +130,7 @@ async fn go_on(
         socketio::Target::New => {
             let framing = Framing::websocket(promise.compression);
             let (_, carrier) = endpoint.begin(&promise.query, local, framing).map_err(std::io::Error::other)?;
-            local.open_engine(socket, permit, carrier, promise.peer, &mut first);
+            local.open_engine(socket.loosen()?, permit, carrier, promise.peer, &mut first);
             return Ok(());
         }
         socketio::Target::TakeOver(sid) => sid,

@@ -193,7 +193,7 @@ impl Arrivals {
             observe: matches!(language, Language::Text(_)),
             idle_ms: self.idle_ms,
         };
-        local.open(socket, permit, opening, &mut first.take());
+        local.open(socket.loosen()?, permit, opening, &mut first.take());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A shard's thread: a tokio runtime that owns the shard's sockets and moves bytes between them and its state.
 
 use super::polling::{self, Errand, Probe};
+use super::sockets::Sockets;
 use super::{Settings, Shard, Want, Wires};
 use crate::admission::Permit;
 use crate::clock::Clock;
@@ -11,7 +12,7 @@ use crate::message::ToShard;
 use crate::metrics::Metrics;
 use crate::shard::Opening;
 use crate::shard::endpoint::{Datagrams, Endpoint, Table};
-use crate::socket::Socket;
+use crate::socket::Loose;
 use crate::storage::Readers;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,14 +20,10 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use switchboard_sys::{FLUSH_MAX, Flusher, Writes, tcp_round_trip};
+use switchboard_sys::{FLUSH_MAX, await_poll, tcp_round_trip};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
-/// Bytes that one read takes at most, in a buffer that all sockets of a shard share.
-const READ_BYTES: usize = 64 * 1024;
-/// Reads of one socket before others have their turn.
-const READS_PER_TURN: usize = 4;
 /// Sockets written before those that read have their turn: a fan-out to 10,000 members yields 40 times.
 const WRITES_PER_TURN: usize = FLUSH_MAX;
 /// Batches of the engine that may wait for a shard; the engine waits for it beyond.
@@ -112,13 +109,10 @@ pub struct Local {
     shard: RefCell<Shard>,
     table: RefCell<Table>,
     pub(super) polling: polling::Sessions,
-    buffer: RefCell<Box<[u8]>>,
-    flusher: RefCell<Flusher>,
-    /// What the writes of a flush gave.
-    flushed: RefCell<Vec<io::Result<usize>>>,
+    pub(super) sockets: Sockets,
     /// Something is to be handed over, written or carried out.
     work: Notify,
-    /// Those who wait to read again.
+    /// Those that poll and wait until what they posted may be read.
     paused: RefCell<HashMap<u32, Rc<Notify>>>,
     load: Arc<AtomicUsize>,
     /// The engine wants every connection closed, and is told when there is none.
@@ -128,21 +122,29 @@ pub struct Local {
 /// Runs a shard on this thread for as long as the process lives.
 pub fn run(environment: Environment, inbox: ShardInbox) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (sockets, poll) = Sockets::new(environment.io)?;
+    let poll = {
+        let _runtime = runtime.enter();
+        await_poll(poll)?
+    };
     let local = Rc::new(Local {
         shard: RefCell::new(Shard::new(environment.settings.clone(), environment.clock.tick())),
         table: RefCell::new(Table::default()),
         polling: polling::Sessions::default(),
-        buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
-        flusher: RefCell::new(flusher(environment.io)?),
-        flushed: RefCell::default(),
+        sockets,
         work: Notify::new(),
         paused: RefCell::new(HashMap::new()),
         load: inbox.load,
         closing: Cell::new(false),
         environment,
     });
-    LocalSet::new().block_on(&runtime, local.serve(inbox.inbox));
-    Ok(())
+    LocalSet::new().block_on(&runtime, async {
+        let watch = spawn_local(local.clone().watch(poll));
+        tokio::select! {
+            failed = watch => failed?,
+            () = local.serve(inbox.inbox) => Ok(()),
+        }
+    })
 }
 
 impl Local {
@@ -219,7 +221,7 @@ impl Local {
     }
 
     /// Takes a connection in whose protocol is known; `first` was read from it already.
-    pub(crate) fn open(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening, first: &mut [u8]) {
+    pub(crate) fn open(self: &Rc<Self>, socket: Loose, permit: Permit, opening: Opening, first: &mut [u8]) {
         let slot = self.take_in(socket, permit, opening);
         if !first.is_empty() {
             self.shard.borrow_mut().receive(self.tick(), slot, first);
@@ -227,19 +229,10 @@ impl Local {
     }
 
     /// The same of a connection of which nothing was read, and gives its slot.
-    pub(super) fn take_in(self: &Rc<Self>, socket: Socket, permit: Permit, opening: Opening) -> u32 {
+    pub(super) fn take_in(self: &Rc<Self>, socket: Loose, permit: Permit, opening: Opening) -> u32 {
         let slot = self.shard.borrow_mut().open(self.tick(), opening);
         self.put_socket(slot, socket, permit);
         slot
-    }
-
-    /// Gives a connection a socket to read and to write.
-    pub(super) fn put_socket(self: &Rc<Self>, slot: u32, socket: Socket, permit: Permit) -> Rc<Socket> {
-        let socket = Rc::new(socket);
-        self.table.borrow_mut().insert(slot, Endpoint::Stream(socket.clone(), permit));
-        spawn_local(self.clone().read_loop(socket.clone(), slot));
-        self.work.notify_one();
-        socket
     }
 
     /// One more counts for the shard's load.
@@ -256,41 +249,9 @@ impl Local {
         self.table.borrow()
     }
 
-    /// Reads a socket for as long as it lives; a socket that is idle costs this small task and no buffer.
-    async fn read_loop(self: Rc<Self>, socket: Rc<Socket>, slot: u32) {
-        while !socket.is_dropped() {
-            if !self.shard.borrow_mut().may_read(slot) {
-                self.wait(slot).await;
-            } else if socket.readable().await.is_ok() && !socket.is_dropped() {
-                self.read(&socket, slot);
-                self.work.notify_one();
-            }
-        }
-    }
-
     pub(super) async fn wait(&self, slot: u32) {
         let resumed = self.paused.borrow_mut().entry(slot).or_default().clone();
         resumed.notified().await;
-    }
-
-    fn read(&self, socket: &Socket, slot: u32) {
-        let mut buffer = self.buffer.borrow_mut();
-        let now = self.tick();
-        for _ in 0..READS_PER_TURN {
-            let mut shard = self.shard.borrow_mut();
-            match socket.try_read(&mut buffer) {
-                Ok(0) => return shard.end_of_input(now, slot),
-                Ok(count) => {
-                    shard.receive(now, slot, &mut buffer[..count]);
-                    // A plain socket that gave less than it could is empty; TLS gives a record at a time.
-                    if count < buffer.len() && !socket.is_tls() {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => return shard.broken(now, slot),
-            }
-        }
     }
 
     fn hand_over(&self) {
@@ -307,14 +268,13 @@ impl Local {
             match want {
                 Want::Read(connection, read) => self.environment.readers.read(connection, read),
                 Want::Shut(slot) => {
-                    if let Some(Endpoint::Stream(socket, _)) = self.table.borrow().get(slot) {
-                        socket.shut();
+                    if let Some(Endpoint::Stream(stream)) = self.table.borrow().get(slot) {
+                        stream.socket().shut();
                     }
                 }
                 Want::Drop(slot) => {
                     match self.table.borrow_mut().remove(slot) {
-                        Some(Endpoint::Stream(socket, _)) => {
-                            socket.drop_now();
+                        Some(Endpoint::Stream(_)) => {
                             self.load.fetch_sub(1, Ordering::Relaxed);
                         }
                         Some(Endpoint::Datagram(datagrams, remote)) => datagrams.forget(&remote),
@@ -330,6 +290,7 @@ impl Local {
                     }
                 }
                 Want::Resume(slot) => {
+                    self.resume(slot);
                     if let Some(waiting) = self.paused.borrow_mut().remove(&slot) {
                         waiting.notify_one();
                     }
@@ -358,83 +319,6 @@ impl Local {
         let sockets: Vec<_> = self.table.borrow().datagrams().cloned().collect();
         for datagrams in sockets {
             datagrams.send(self);
-        }
-    }
-
-    /// Plain sockets are written in one go; the others each in their own way.
-    fn write_some(self: &Rc<Self>, slots: &[u32]) {
-        let table = self.table.borrow();
-        let mut flushed = self.flushed.borrow_mut();
-        let mut plain = Vec::with_capacity(slots.len());
-        let mut others = Vec::new();
-        {
-            let shard = self.shard.borrow();
-            let mut writes = Writes::with_capacity(slots.len());
-            for &slot in slots {
-                if let Some(Endpoint::Stream(socket, _)) = table.get(slot)
-                    && let Some(file) = socket.plain_file()
-                    && writes.push(file, |slices| _ = shard.gather(slot, slices))
-                {
-                    plain.push(slot);
-                } else {
-                    others.push(slot);
-                }
-            }
-            let mut flusher = self.flusher.borrow_mut();
-            let had_ring = flusher.is_ring();
-            flusher.flush(&writes, &mut flushed);
-            if had_ring && !flusher.is_ring() {
-                tracing::warn!("io_uring failed; from now on each socket is written with a system call of its own");
-            }
-        }
-        {
-            let mut shard = self.shard.borrow_mut();
-            for (&slot, result) in plain.iter().zip(flushed.iter()) {
-                if let Ok(count) = result {
-                    shard.wrote(slot, *count);
-                }
-                if shard.has_waiting(slot) {
-                    others.push(slot);
-                } else {
-                    shard.written(slot);
-                }
-            }
-        }
-        for slot in others {
-            match table.get(slot) {
-                // What has TLS, and what is full or failed: a write of its own tells the reactor so.
-                Some(Endpoint::Stream(socket, _)) => self.write(socket, slot),
-                Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
-                Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
-                None => {}
-            }
-        }
-    }
-
-    /// Writes what waits for a socket, with as many writes as it takes.
-    fn write(self: &Rc<Self>, socket: &Rc<Socket>, slot: u32) {
-        let mut shard = self.shard.borrow_mut();
-        loop {
-            match write_once(&shard, socket, slot) {
-                // Nothing waited, and TLS holds nothing back either.
-                Ok(0) => return shard.written(slot),
-                Ok(count) => shard.wrote(slot, count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    shard.blocked(slot);
-                    spawn_local(self.clone().unblock(socket.clone(), slot));
-                    return;
-                }
-                Err(_) => return shard.broken(self.tick(), slot),
-            }
-        }
-    }
-
-    /// Waits until a socket that was full takes bytes again.
-    async fn unblock(self: Rc<Self>, socket: Rc<Socket>, slot: u32) {
-        let result = socket.writable().await;
-        if !socket.is_dropped() && result.is_ok() {
-            self.shard.borrow_mut().unblocked(slot);
-            self.work.notify_one();
         }
     }
 
@@ -467,11 +351,16 @@ impl Local {
         let mut wires = self.shard.borrow().wires(self.tick());
         let table = self.table.borrow();
         for wire in &mut wires.listed {
-            if let Some(Endpoint::Stream(socket, _)) = table.get(wire.slot) {
-                wire.round_trip = tcp_round_trip(socket.tcp()).ok();
+            if let Some(Endpoint::Stream(stream)) = table.get(wire.slot) {
+                wire.round_trip = tcp_round_trip(stream.socket().tcp()).ok();
             }
         }
         wires
+    }
+
+    /// Something is to be handed over, written or carried out.
+    pub(super) fn wake(&self) {
+        self.work.notify_one();
     }
 
     /// The shard's state, for the datagram sockets.
@@ -493,25 +382,4 @@ impl Local {
     pub(crate) fn add_datagrams(&self, datagrams: Rc<Datagrams>) {
         self.table.borrow_mut().add_datagrams(datagrams);
     }
-}
-
-fn flusher(io: Io) -> io::Result<Flusher> {
-    match io {
-        Io::Epoll => Ok(Flusher::plain()),
-        Io::IoUring => Flusher::ring(),
-        Io::Auto => Ok(Flusher::ring().unwrap_or_else(|error| {
-            tracing::debug!(%error, "without io_uring");
-            Flusher::plain()
-        })),
-    }
-}
-
-/// One write of what waits for a socket; with nothing, what TLS still holds.
-fn write_once(shard: &Shard, socket: &Socket, slot: u32) -> io::Result<usize> {
-    if !shard.has_waiting(slot) {
-        return if socket.try_flush()? { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
-    }
-    let mut slices = Vec::new();
-    shard.gather(slot, &mut slices);
-    socket.try_write(&slices)
 }

@@ -2,9 +2,8 @@
 
 use super::driver::Local;
 use super::polling::Poll;
+use super::sockets::Stream;
 use super::{Opening, Shard};
-use crate::admission::Permit;
-use crate::socket::Socket;
 use crate::udp::gate;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
@@ -25,8 +24,8 @@ const SENDERS_MAX: usize = 10_000;
 
 /// How a connection's bytes go out.
 pub(crate) enum Endpoint {
-    Stream(Rc<Socket>, #[expect(dead_code, reason = "held for its drop, which gives the place back")] Permit),
-    Datagram(Rc<Datagrams>, Remote),
+    Stream(Rc<Stream>),
+    Datagram(Rc<Datagrams>, Box<Remote>),
     /// In the answers to the requests of a client that polls.
     Polling(Rc<Poll>),
 }
@@ -177,7 +176,7 @@ impl Datagrams {
         let now = local.tick();
         let slot = local.with(|shard| shard.open(now, opening));
         self.slots.borrow_mut().insert(remote.clone(), slot);
-        local.insert(slot, Endpoint::Datagram(self.clone(), remote));
+        local.insert(slot, Endpoint::Datagram(self.clone(), Box::new(remote)));
         local.with(|shard| shard.receive(now, slot, first));
     }
 

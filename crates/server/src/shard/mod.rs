@@ -18,6 +18,7 @@ pub mod polling;
 mod population;
 mod receive;
 mod run;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod wheel;
@@ -343,6 +344,12 @@ impl Shard {
         }
         self.advance_gate(slot);
         self.close_overflowed(self.now);
+    }
+
+    /// Whether a socket took no more when it was written last.
+    #[must_use]
+    pub fn is_blocked(&self, slot: u32) -> bool {
+        self.connections.get(slot as usize).is_some_and(|connection| connection.blocked)
     }
 
     /// A socket takes bytes again.

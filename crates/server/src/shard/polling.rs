@@ -3,6 +3,7 @@
 use super::Opening;
 use super::driver::{Inbound, Local};
 use super::endpoint::Endpoint;
+use super::sockets::Stream;
 use crate::admission::Permit;
 use crate::socket::{Loose, Socket};
 use bytes::Bytes;
@@ -102,7 +103,7 @@ pub(crate) struct Poll {
 pub(super) struct Sessions {
     slots: RefCell<HashMap<Sid, u32>>,
     /// Those that a WebSocket took over, for as long as it lives: their ids are not unknown, but of no use any more.
-    upgraded: RefCell<HashMap<Sid, Weak<Socket>>>,
+    upgraded: RefCell<HashMap<Sid, Weak<Stream>>>,
 }
 
 impl Sessions {
@@ -111,7 +112,7 @@ impl Sessions {
     }
 
     /// Remembers a session that was taken over. Of those that are gone it forgets half of all at the latest.
-    fn note_upgrade(&self, sid: Sid, socket: Weak<Socket>) {
+    fn note_upgrade(&self, sid: Sid, socket: Weak<Stream>) {
         let mut upgraded = self.upgraded.borrow_mut();
         if upgraded.len() == upgraded.capacity() {
             upgraded.retain(|_, socket| socket.strong_count() > 0);
@@ -164,7 +165,7 @@ impl Local {
     /// Opens a session on a WebSocket.
     pub(crate) fn open_engine(
         self: &Rc<Self>,
-        socket: Socket,
+        socket: Loose,
         permit: Permit,
         conversation: Box<dyn Conversation>,
         address: SocketAddr,
@@ -267,7 +268,7 @@ impl Local {
     fn poll_of(&self, slot: u32) -> Option<Rc<Poll>> {
         match self.table().get(slot) {
             Some(Endpoint::Polling(poll)) => Some(poll.clone()),
-            Some(Endpoint::Stream(..) | Endpoint::Datagram(..)) | None => None,
+            Some(Endpoint::Stream(_) | Endpoint::Datagram(..)) | None => None,
         }
     }
 
@@ -440,6 +441,7 @@ impl Local {
         if !self.peek(|shard| shard.is_open(slot)) {
             return false;
         }
+        let Ok(socket) = socket.loosen() else { return false };
         self.polling.slots.borrow_mut().remove(&sid);
         if let Some(tell) = poll.waiting.take() {
             let _ = tell.send(Outcome::Refused(Refused::BadRequest));

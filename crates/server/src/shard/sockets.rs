@@ -1,0 +1,295 @@
+//! A shard's stream sockets: one epoll instance says which can be read or written, and each turn serves them together.
+
+use super::Shard;
+use super::driver::Local;
+use super::endpoint::Endpoint;
+use crate::admission::Permit;
+use crate::config::Io;
+use crate::socket::Loose;
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Poll, Registry, Token};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
+use std::time::Duration;
+use switchboard_sys::{Flusher, Writes};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+/// Bytes that one read takes at most, in a buffer that all sockets of a shard share.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads of one socket before others have their turn.
+const READS_PER_TURN: usize = 4;
+/// Sockets that are read before those that write have their turn.
+const EVENTS_PER_TURN: usize = 256;
+
+/// A connection's socket. An idle one costs this and its place in the kernel's list: no task, no timer, no buffer.
+pub(crate) struct Stream {
+    socket: Loose,
+    /// There may be something to read of which no further event will tell.
+    unread: Cell<bool>,
+    /// The peer sends no more, or the socket failed: it is read until that shows, since no further event will tell.
+    ended: Cell<bool>,
+    #[expect(dead_code, reason = "held for its drop, which gives the place back")]
+    permit: Permit,
+}
+
+impl Stream {
+    /// The socket itself.
+    pub(super) const fn socket(&self) -> &Loose {
+        &self.socket
+    }
+}
+
+/// What a shard reads and writes its sockets with.
+pub(super) struct Sockets {
+    registry: Registry,
+    /// Slots to be read without an event: their turn was over, or they were not to be read when it came.
+    again: RefCell<Vec<u32>>,
+    /// There are some.
+    is_again: Notify,
+    buffer: RefCell<Box<[u8]>>,
+    flusher: RefCell<Flusher>,
+    /// What the writes of a flush gave.
+    flushed: RefCell<Vec<io::Result<usize>>>,
+}
+
+impl Sockets {
+    /// None yet, and what tells of their readiness: it is for [`Local::watch`].
+    ///
+    /// # Errors
+    /// The system has no descriptor to give, or no `io_uring` where that was asked for.
+    pub(super) fn new(how: Io) -> io::Result<(Self, Poll)> {
+        let poll = Poll::new()?;
+        let sockets = Self {
+            registry: poll.registry().try_clone()?,
+            again: RefCell::default(),
+            is_again: Notify::new(),
+            buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            flusher: RefCell::new(flusher(how)?),
+            flushed: RefCell::default(),
+        };
+        Ok((sockets, poll))
+    }
+
+    /// Has a slot read soon, whether or not an event tells of it.
+    fn read_soon(&self, slot: u32) {
+        self.again.borrow_mut().push(slot);
+        self.is_again.notify_one();
+    }
+}
+
+impl Local {
+    /// Gives a connection a socket to read and to write.
+    pub(super) fn put_socket(&self, slot: u32, socket: Loose, permit: Permit) -> Rc<Stream> {
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        let descriptor = socket.tcp().as_fd().as_raw_fd();
+        let watched = self.sockets.registry.register(&mut SourceFd(&descriptor), Token(slot as usize), interest);
+        let holds_plaintext = socket.is_tls();
+        let stream = Stream { socket, unread: Cell::new(false), ended: Cell::new(false), permit };
+        let stream = Rc::new(stream);
+        self.insert(slot, Endpoint::Stream(stream.clone()));
+        match watched {
+            // What came with the end of the handshake was read from the network already.
+            Ok(()) if holds_plaintext => self.sockets.read_soon(slot),
+            Ok(()) => {}
+            Err(_) => self.peek(|shard| shard.broken(self.tick(), slot)),
+        }
+        self.wake();
+        stream
+    }
+
+    /// Reads and writes sockets as they become ready, for as long as the shard lives.
+    ///
+    /// The epoll instance of the sockets is itself a descriptor that the runtime waits for, among its timers and all
+    /// else. Events are edges: each tells of a change, and a socket is read until it has nothing more.
+    pub(super) async fn watch(self: Rc<Self>, mut poll: AsyncFd<Poll>) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        loop {
+            if self.sockets.again.borrow().is_empty() {
+                tokio::select! {
+                    ready = poll.readable_mut() => ready?.retain_ready(),
+                    () = self.sockets.is_again.notified() => {}
+                }
+            } else {
+                yield_now().await;
+            }
+            events.clear();
+            let polled = poll.try_io_mut(Interest::READABLE, |poll| {
+                poll.poll(&mut events, Some(Duration::ZERO))?;
+                // With room left there are no others: the runtime is to wait for new ones.
+                if events.iter().count() < EVENTS_PER_TURN { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match polled {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                result => result?,
+            }
+            for slot in self.sockets.again.take() {
+                if let Some(stream) = self.stream(slot) {
+                    self.read(&stream, slot);
+                }
+            }
+            for event in &events {
+                self.happened(event);
+            }
+            self.wake();
+            if events.iter().count() == EVENTS_PER_TURN {
+                yield_now().await;
+            }
+        }
+    }
+
+    fn stream(&self, slot: u32) -> Option<Rc<Stream>> {
+        match self.table().get(slot) {
+            Some(Endpoint::Stream(stream)) => Some(stream.clone()),
+            Some(Endpoint::Datagram(..) | Endpoint::Polling(_)) | None => None,
+        }
+    }
+
+    fn happened(&self, event: &Event) {
+        let slot = event.token().0 as u32;
+        let Some(stream) = self.stream(slot) else { return };
+        if event.is_writable() {
+            self.peek(|shard| {
+                if shard.is_blocked(slot) {
+                    shard.unblocked(slot);
+                }
+            });
+        }
+        if event.is_read_closed() || event.is_error() {
+            stream.ended.set(true);
+        }
+        if event.is_readable() || stream.ended.get() {
+            self.read(&stream, slot);
+        }
+    }
+
+    /// A connection that was not to be read may be read again.
+    pub(super) fn resume(&self, slot: u32) {
+        if self.stream(slot).is_some_and(|stream| stream.unread.get()) {
+            self.sockets.read_soon(slot);
+        }
+    }
+
+    fn read(&self, stream: &Stream, slot: u32) {
+        stream.unread.set(true);
+        if !self.peek(|shard| shard.may_read(slot)) {
+            return;
+        }
+        let mut buffer = self.sockets.buffer.borrow_mut();
+        let now = self.tick();
+        for _ in 0..READS_PER_TURN {
+            match stream.socket.try_read(&mut buffer) {
+                Ok(0) => {
+                    let reads_on = self.peek(|shard| {
+                        shard.end_of_input(now, slot);
+                        shard.may_read(slot)
+                    });
+                    // Read again when it may be: a connection that ends later than its peer looks for the end once more.
+                    if reads_on {
+                        self.sockets.read_soon(slot);
+                    }
+                    return;
+                }
+                Ok(count) => {
+                    self.peek(|shard| shard.receive(now, slot, &mut buffer[..count]));
+                    // A plain socket that gave less than it could is empty; TLS gives a record at a time.
+                    if count < buffer.len() && !stream.socket.is_tls() && !stream.ended.get() {
+                        return stream.unread.set(false);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return stream.unread.set(false),
+                Err(_) => return self.peek(|shard| shard.broken(now, slot)),
+            }
+        }
+        self.sockets.read_soon(slot);
+    }
+
+    /// Plain sockets are written in one go; the others each in their own way.
+    pub(super) fn write_some(self: &Rc<Self>, slots: &[u32]) {
+        let table = self.table();
+        let mut flushed = self.sockets.flushed.borrow_mut();
+        let mut plain = Vec::with_capacity(slots.len());
+        let mut others = Vec::new();
+        self.peek(|shard| {
+            let shard = &*shard;
+            let mut writes = Writes::with_capacity(slots.len());
+            for &slot in slots {
+                if let Some(Endpoint::Stream(stream)) = table.get(slot)
+                    && let Some(file) = stream.socket.plain_file()
+                    && writes.push(file, |slices| _ = shard.gather(slot, slices))
+                {
+                    plain.push(slot);
+                } else {
+                    others.push(slot);
+                }
+            }
+            let mut flusher = self.sockets.flusher.borrow_mut();
+            let had_ring = flusher.is_ring();
+            flusher.flush(&writes, &mut flushed);
+            if had_ring && !flusher.is_ring() {
+                tracing::warn!("io_uring failed; from now on each socket is written with a system call of its own");
+            }
+        });
+        self.peek(|shard| {
+            for (&slot, result) in plain.iter().zip(flushed.iter()) {
+                if let Ok(count) = result {
+                    shard.wrote(slot, *count);
+                }
+                if shard.has_waiting(slot) {
+                    others.push(slot);
+                } else {
+                    shard.written(slot);
+                }
+            }
+        });
+        for slot in others {
+            match table.get(slot) {
+                // What has TLS, and what is full or failed: a write of its own has the system tell when there is room.
+                Some(Endpoint::Stream(stream)) => self.peek(|shard| write(shard, &stream.socket, slot)),
+                Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
+                Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Writes what waits for a socket, with as many writes as it takes.
+fn write(shard: &mut Shard, socket: &Loose, slot: u32) {
+    loop {
+        match write_once(shard, socket, slot) {
+            // Nothing waited, and TLS holds nothing back either.
+            Ok(0) => return shard.written(slot),
+            Ok(count) => shard.wrote(slot, count),
+            // An event tells when it takes bytes again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return shard.blocked(slot),
+            Err(_) => return shard.broken(shard.now, slot),
+        }
+    }
+}
+
+/// One write of what waits for a socket; with nothing, what TLS still holds.
+fn write_once(shard: &Shard, socket: &Loose, slot: u32) -> io::Result<usize> {
+    if !shard.has_waiting(slot) {
+        return if socket.try_flush()? { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+    }
+    let mut slices = Vec::new();
+    shard.gather(slot, &mut slices);
+    socket.try_write(&slices)
+}
+
+fn flusher(how: Io) -> io::Result<Flusher> {
+    match how {
+        Io::Epoll => Ok(Flusher::plain()),
+        Io::IoUring => Flusher::ring(),
+        Io::Auto => Ok(Flusher::ring().unwrap_or_else(|error| {
+            tracing::debug!(%error, "without io_uring");
+            Flusher::plain()
+        })),
+    }
+}
