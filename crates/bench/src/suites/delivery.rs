@@ -11,6 +11,9 @@ use crate::targets::{Durability, Programs, Target};
 
 const WINDOWS: [Pace; 3] = [Pace::Window(1), Pace::Window(4), Pace::Window(16)];
 
+/// Messages under way in all small rooms together.
+const MANY_ROOMS_WINDOWS: [Pace; 3] = [Pace::Window(1), Pace::Window(4), Pace::Window(64)];
+
 /// What a phase of window 1 delivers, in messages times receivers: long enough for its CPU time to be read well.
 const QUICK_DELIVERIES: u32 = 60_000;
 const FULL_DELIVERIES: u32 = 300_000;
@@ -144,18 +147,19 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
         connections.row(cells(receivers.to_string(), &findings, switchboard));
         line.push((*receivers as f64, findings));
     }
-    let mut many = Table::new(1, &["rooms of 3", "window 1: µs", "ratio to floor", "window 4: µs", "ratio "]);
+    let mut many = Table::new(1, &["rooms of 3", "window 1: µs", "window 4: µs", "window 64: µs"]);
     for count in extent.pick(&[1_000][..], &[1_000, 5_000][..]) {
         let plan = Plan {
             receivers: 2 * count,
             senders: *count,
             rooms: *count,
             targets: vec![switchboard],
-            paces: vec![Pace::Window(1), Pace::Window(4), Pace::Window(64)],
+            paces: MANY_ROOMS_WINDOWS.to_vec(),
             ..base.clone()
         };
         let findings = run(Plan { messages: extent.pick(2_000, 5_000), ..plan }, programs, progress);
-        many.row(cells(count.to_string(), &findings, switchboard));
+        let figures = MANY_ROOMS_WINDOWS.map(|pace| costs(&findings, switchboard, pace));
+        many.row([count.to_string()].into_iter().chain(figures));
         all.push(findings);
     }
     let points = |target: Target| {
@@ -185,16 +189,24 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
 fn cells(name: String, findings: &Findings, target: Target) -> Vec<String> {
     let mut cells = vec![name];
     for pace in [Pace::Window(1), Pace::Window(4)] {
-        let samples: Vec<&Sample> =
-            findings.samples.iter().filter(|sample| sample.pace == pace && sample.target == target).collect();
-        let shown = |values: &mut dyn Iterator<Item = f64>| {
-            Spread::of(values).map_or_else(String::new, |spread| format!("{spread:.2}"))
-        };
-        cells.push(shown(&mut samples.iter().map(|sample| sample.us_per_delivery())));
-        let ratios = samples.iter().filter_map(|sample| report::ratio_to_floor(sample, &findings.samples));
-        cells.push(shown(&mut ratios.into_iter()));
+        cells.push(costs(findings, target, pace));
+        let samples = samples(findings, target, pace);
+        cells.push(shown(samples.filter_map(|sample| report::ratio_to_floor(sample, &findings.samples))));
     }
     cells
+}
+
+/// Microseconds of CPU time for each delivery.
+fn costs(findings: &Findings, target: Target, pace: Pace) -> String {
+    shown(samples(findings, target, pace).map(Sample::us_per_delivery))
+}
+
+fn samples(findings: &Findings, target: Target, pace: Pace) -> impl Iterator<Item = &Sample> {
+    findings.samples.iter().filter(move |sample| sample.pace == pace && sample.target == target)
+}
+
+fn shown(values: impl Iterator<Item = f64>) -> String {
+    Spread::of(values).map_or_else(String::new, |spread| format!("{spread:.2}"))
 }
 
 fn per_delivery(findings: &Findings, target: Target) -> Option<f64> {
