@@ -22,8 +22,15 @@ pub struct Writes<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Write<'a> {
     pub socket: BorrowedFd<'a>,
+    pub seat: Option<u32>,
     pub end: usize,
 }
+
+/// A socket's place with a [`Flusher`], by which the kernel finds it faster than by its descriptor. It belongs to one
+/// socket and one flusher, and must be given back with [`Flusher::leave`] for the socket to be closed.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Seat(pub(crate) u32);
 
 impl<'a> Writes<'a> {
     /// Nothing, with room for this many sockets that have one slice each.
@@ -32,17 +39,22 @@ impl<'a> Writes<'a> {
         Self { slices: Vec::with_capacity(sockets), sockets: Vec::with_capacity(sockets) }
     }
 
-    /// Adds a socket with the slices that `fill` adds. No slices: nothing is added.
+    /// Adds a socket, with its seat if it has one, and the slices that `fill` adds. No slices: nothing is added.
     ///
     /// # Panics
     /// There are [`FLUSH_MAX`] sockets already, or `fill` adds more than [`SLICES_MAX`] slices.
-    pub fn push(&mut self, socket: BorrowedFd<'a>, fill: impl FnOnce(&mut Vec<IoSlice<'a>>)) -> bool {
+    pub fn push(
+        &mut self,
+        socket: BorrowedFd<'a>,
+        seat: Option<&Seat>,
+        fill: impl FnOnce(&mut Vec<IoSlice<'a>>),
+    ) -> bool {
         let begin = self.slices.len();
         fill(&mut self.slices);
         let end = self.slices.len();
         assert!(end - begin <= SLICES_MAX && self.sockets.len() < FLUSH_MAX, "more is written at once than is allowed");
         if end > begin {
-            self.sockets.push(Write { socket, end });
+            self.sockets.push(Write { socket, seat: seat.map(|seat| seat.0), end });
         }
         end > begin
     }
@@ -90,6 +102,18 @@ impl Flusher {
     #[must_use]
     pub const fn is_ring(&self) -> bool {
         self.ring.is_some()
+    }
+
+    /// Gives a socket a seat, if there are any and one is free.
+    pub fn enter(&mut self, socket: BorrowedFd<'_>) -> Option<Seat> {
+        self.ring.as_mut()?.enter(socket)
+    }
+
+    /// Gives a seat back: the socket is about to be closed.
+    pub fn leave(&mut self, seat: Seat) {
+        if let Some(ring) = &mut self.ring {
+            ring.leave(seat);
+        }
     }
 
     /// Writes what each socket takes at once. `results` is what each write gave, in the order of `writes`: the bytes
@@ -150,12 +174,18 @@ mod tests {
     fn each_socket_gets_its_own_slices_in_order() {
         for mut flusher in flushers() {
             let pairs: Vec<_> = (0..FLUSH_MAX).map(|_| pair()).collect();
+            // Every other one has a seat, where there are seats.
+            let seats: Vec<_> = pairs
+                .iter()
+                .enumerate()
+                .map(|(number, (near, _))| (number % 2 == 0).then(|| flusher.enter(near.as_fd()))?)
+                .collect();
             let texts: Vec<String> = (0..pairs.len()).map(|number| format!("<{number}>")).collect();
             let mut results = Vec::new();
             for _ in 0..3 {
                 let mut writes = Writes::with_capacity(pairs.len());
                 for (number, (near, _)) in pairs.iter().enumerate() {
-                    writes.push(near.as_fd(), |slices| {
+                    writes.push(near.as_fd(), seats[number].as_ref(), |slices| {
                         // Some get one slice, some get as many as there may be.
                         let count = if number % 5 == 0 { SLICES_MAX } else { 1 };
                         slices.extend((0..count).map(|_| IoSlice::new(texts[number].as_bytes())));
@@ -188,7 +218,7 @@ mod tests {
             loop {
                 let mut writes = Writes::default();
                 for (socket, bytes) in [(&full, &block[..]), (&dead, b"x"), (&live, b"y")] {
-                    writes.push(socket.as_fd(), |slices| slices.push(IoSlice::new(bytes)));
+                    writes.push(socket.as_fd(), None, |slices| slices.push(IoSlice::new(bytes)));
                 }
                 flusher.flush(&writes, &mut results);
                 rounds += 1;
@@ -206,10 +236,35 @@ mod tests {
     }
 
     #[test]
+    fn who_leaves_is_closed_and_its_seat_is_anothers() {
+        let Ok(mut flusher) = Flusher::ring() else { return eprintln!("without io_uring") };
+        let (near, mut far) = pair();
+        let seat = flusher.enter(near.as_fd()).expect("a seat");
+        let number = seat.0;
+        flusher.leave(seat);
+        drop(near);
+        assert_eq!(far.read(&mut [0; 1]).unwrap(), 0, "the end is there though there was a seat");
+        let (other, mut other_far) = pair();
+        let (third, mut third_far) = pair();
+        let seat = flusher.enter(other.as_fd()).expect("a seat");
+        assert_eq!(seat.0, number);
+        let mut writes = Writes::default();
+        writes.push(other.as_fd(), Some(&seat), |slices| slices.push(IoSlice::new(b"other")));
+        writes.push(third.as_fd(), None, |slices| slices.push(IoSlice::new(b"third")));
+        let mut results = Vec::new();
+        flusher.flush(&writes, &mut results);
+        let mut read = [0; 5];
+        other_far.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"other");
+        third_far.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"third");
+    }
+
+    #[test]
     fn what_has_no_slices_is_not_written() {
         let (near, _far) = pair();
         let mut writes = Writes::default();
-        assert!(!writes.push(near.as_fd(), |_| {}));
+        assert!(!writes.push(near.as_fd(), None, |_| {}));
         assert!(writes.is_empty());
         let mut results = vec![Ok(1)];
         Flusher::plain().flush(&writes, &mut results);

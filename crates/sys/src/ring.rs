@@ -1,15 +1,23 @@
 //! An `io_uring` that is used for one thing: to give many sockets their bytes with a single system call.
 
-use crate::flusher::{FLUSH_MAX, Writes, write_one};
+use crate::flusher::{FLUSH_MAX, Seat, Writes, write_one};
 use io_uring::{IoUring, opcode, types};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Sockets that a ring knows by their seat at most: a table of half a megabyte in the kernel. The others are looked up by
+/// their descriptor for each write.
+const SEATS_MAX: u32 = 65_536;
 
 /// The ring, and the headers of those writes that have several slices.
 pub(crate) struct Ring {
     ring: IoUring,
     headers: Vec<libc::msghdr>,
+    /// Seats below this one were taken at some time; of those, the free ones.
+    seats_used: u32,
+    seats_free: Vec<u32>,
+    seats_max: u32,
 }
 
 impl Ring {
@@ -21,7 +29,34 @@ impl Ring {
         if !probe.is_supported(opcode::Send::CODE) || !probe.is_supported(opcode::SendMsg::CODE) {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        Ok(Self { ring, headers: Vec::with_capacity(FLUSH_MAX) })
+        // The kernel lets a table be as long as the process may have descriptors.
+        let seats_max = crate::nofile().map_or(0, |nofile| nofile.soft.min(SEATS_MAX.into()) as u32);
+        let seats_max = ring.submitter().register_files_sparse(seats_max).map_or(0, |()| seats_max);
+        let headers = Vec::with_capacity(FLUSH_MAX);
+        Ok(Self { ring, headers, seats_used: 0, seats_free: Vec::new(), seats_max })
+    }
+
+    /// Lets the kernel keep a socket at hand. It stays open until [`Self::leave`], whatever becomes of its descriptor.
+    pub(crate) fn enter(&mut self, socket: BorrowedFd<'_>) -> Option<Seat> {
+        let seat = self.seats_free.pop().or_else(|| (self.seats_used < self.seats_max).then_some(self.seats_used))?;
+        match self.ring.submitter().register_files_update(seat, &[socket.as_raw_fd()]) {
+            Ok(1) => {
+                self.seats_used = self.seats_used.max(seat + 1);
+                Some(Seat(seat))
+            }
+            // It is written by its descriptor, then. A seat that was left is not used again: why is not known.
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// Gives a seat back.
+    #[expect(clippy::needless_pass_by_value, reason = "a seat is given back once")]
+    pub(crate) fn leave(&mut self, seat: Seat) {
+        const NOBODY: i32 = -1;
+        // A seat that cannot be emptied is not given to another.
+        if let Ok(1) = self.ring.submitter().register_files_update(seat.0, &[NOBODY]) {
+            self.seats_free.push(seat.0);
+        }
     }
 
     /// The writes, all in one call; each result is there when it returns. Gives whether the ring is as it should be;
@@ -31,9 +66,11 @@ impl Ring {
         let mut submitted = 0;
         for at in 0..writes.len() {
             let socket = types::Fd(writes.sockets[at].socket.as_raw_fd());
-            let entry = match writes.slices_of(at) {
-                [one] => opcode::Send::new(socket, one.as_ptr(), one.len() as u32).flags(flags).build(),
-                more => {
+            let seat = writes.sockets[at].seat.map(types::Fixed);
+            let entry = match (writes.slices_of(at), seat) {
+                ([one], Some(seat)) => opcode::Send::new(seat, one.as_ptr(), one.len() as u32).flags(flags).build(),
+                ([one], None) => opcode::Send::new(socket, one.as_ptr(), one.len() as u32).flags(flags).build(),
+                (more, seat) => {
                     // SAFETY: `msghdr` is a C struct of integers and pointers, for which zeros are a valid value.
                     let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
                     // An `IoSlice` is an `iovec`, as the standard library promises; the kernel only reads from it.
@@ -42,10 +79,13 @@ impl Ring {
                     // There is room for a header of each write, so that none moves while the kernel may look at it.
                     self.headers.push(header);
                     let header = &raw const self.headers[self.headers.len() - 1];
-                    opcode::SendMsg::new(socket, header).flags(flags as u32).build()
+                    match seat {
+                        Some(seat) => opcode::SendMsg::new(seat, header).flags(flags as u32).build(),
+                        None => opcode::SendMsg::new(socket, header).flags(flags as u32).build(),
+                    }
                 }
             };
-            // SAFETY: the socket, the slices and their bytes are borrowed by `writes`, and the headers stand in a list
+            // SAFETY: the socket (whose seat, if it has one, is its own until it leaves), the slices and their bytes are borrowed by `writes`, and the headers stand in a list
             // that is not touched, until every write was answered below: a socket that is told not to wait is answered
             // within the call that submits it.
             if unsafe { self.ring.submission().push(&entry.user_data(at as u64)) }.is_err() {

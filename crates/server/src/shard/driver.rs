@@ -268,13 +268,14 @@ impl Local {
             match want {
                 Want::Read(connection, read) => self.environment.readers.read(connection, read),
                 Want::Shut(slot) => {
-                    if let Some(Endpoint::Stream(stream)) = self.table.borrow().get(slot) {
+                    if let Some(Endpoint::Stream(stream, _)) = self.table.borrow().get(slot) {
                         stream.socket().shut();
                     }
                 }
                 Want::Drop(slot) => {
                     match self.table.borrow_mut().remove(slot) {
-                        Some(Endpoint::Stream(_)) => {
+                        Some(Endpoint::Stream(_, seat)) => {
+                            self.leave_seat(seat);
                             self.load.fetch_sub(1, Ordering::Relaxed);
                         }
                         Some(Endpoint::Datagram(datagrams, remote)) => datagrams.forget(&remote),
@@ -351,7 +352,7 @@ impl Local {
         let mut wires = self.shard.borrow().wires(self.tick());
         let table = self.table.borrow();
         for wire in &mut wires.listed {
-            if let Some(Endpoint::Stream(stream)) = table.get(wire.slot) {
+            if let Some(Endpoint::Stream(stream, _)) = table.get(wire.slot) {
                 wire.round_trip = tcp_round_trip(stream.socket().tcp()).ok();
             }
         }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use switchboard_core::Via;
 use switchboard_protocols::first::{Verdict, judge};
-use switchboard_sys::{BATCH_MAX, send_datagrams};
+use switchboard_sys::{BATCH_MAX, Seat, send_datagrams};
 use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
 
@@ -24,7 +24,8 @@ const SENDERS_MAX: usize = 10_000;
 
 /// How a connection's bytes go out.
 pub(crate) enum Endpoint {
-    Stream(Rc<Stream>),
+    /// A socket, and its seat with the flusher.
+    Stream(Rc<Stream>, Option<Seat>),
     Datagram(Rc<Datagrams>, Box<Remote>),
     /// In the answers to the requests of a client that polls.
     Polling(Rc<Poll>),

@@ -268,7 +268,7 @@ impl Local {
     fn poll_of(&self, slot: u32) -> Option<Rc<Poll>> {
         match self.table().get(slot) {
             Some(Endpoint::Polling(poll)) => Some(poll.clone()),
-            Some(Endpoint::Stream(_) | Endpoint::Datagram(..)) | None => None,
+            Some(Endpoint::Stream(..) | Endpoint::Datagram(..)) | None => None,
         }
     }
 

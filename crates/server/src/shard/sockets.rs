@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Duration;
-use switchboard_sys::{Flusher, Writes};
+use switchboard_sys::{Flusher, Seat, Writes};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -90,9 +90,10 @@ impl Local {
         let descriptor = socket.tcp().as_fd().as_raw_fd();
         let watched = self.sockets.registry.register(&mut SourceFd(&descriptor), Token(slot as usize), interest);
         let holds_plaintext = socket.is_tls();
-        let stream = Stream { socket, unread: Cell::new(false), ended: Cell::new(false), permit };
-        let stream = Rc::new(stream);
-        self.insert(slot, Endpoint::Stream(stream.clone()));
+        let seat = socket.plain_file().and_then(|file| self.sockets.flusher.borrow_mut().enter(file));
+        let (unread, ended) = (Cell::new(false), Cell::new(false));
+        let stream = Rc::new(Stream { socket, unread, ended, permit });
+        self.insert(slot, Endpoint::Stream(stream.clone(), seat));
         match watched {
             // What came with the end of the handshake was read from the network already.
             Ok(()) if holds_plaintext => self.sockets.read_soon(slot),
@@ -101,6 +102,13 @@ impl Local {
         }
         self.wake();
         stream
+    }
+
+    /// A socket is about to be closed.
+    pub(super) fn leave_seat(&self, seat: Option<Seat>) {
+        if let Some(seat) = seat {
+            self.sockets.flusher.borrow_mut().leave(seat);
+        }
     }
 
     /// Reads and writes sockets as they become ready, for as long as the shard lives.
@@ -145,7 +153,7 @@ impl Local {
 
     fn stream(&self, slot: u32) -> Option<Rc<Stream>> {
         match self.table().get(slot) {
-            Some(Endpoint::Stream(stream)) => Some(stream.clone()),
+            Some(Endpoint::Stream(stream, _)) => Some(stream.clone()),
             Some(Endpoint::Datagram(..) | Endpoint::Polling(_)) | None => None,
         }
     }
@@ -219,9 +227,9 @@ impl Local {
             let shard = &*shard;
             let mut writes = Writes::with_capacity(slots.len());
             for &slot in slots {
-                if let Some(Endpoint::Stream(stream)) = table.get(slot)
+                if let Some(Endpoint::Stream(stream, seat)) = table.get(slot)
                     && let Some(file) = stream.socket.plain_file()
-                    && writes.push(file, |slices| _ = shard.gather(slot, slices))
+                    && writes.push(file, seat.as_ref(), |slices| _ = shard.gather(slot, slices))
                 {
                     plain.push(slot);
                 } else {
@@ -250,7 +258,7 @@ impl Local {
         for slot in others {
             match table.get(slot) {
                 // What has TLS, and what is full or failed: a write of its own has the system tell when there is room.
-                Some(Endpoint::Stream(stream)) => self.peek(|shard| write(shard, &stream.socket, slot)),
+                Some(Endpoint::Stream(stream, _)) => self.peek(|shard| write(shard, &stream.socket, slot)),
                 Some(Endpoint::Datagram(datagrams, remote)) => datagrams.gather(self, slot, remote),
                 Some(Endpoint::Polling(poll)) => self.answer(slot, poll),
                 None => {}
