@@ -44,6 +44,7 @@ pub struct Metrics {
     pub overflows: Counter,
     pub accept_failures: Counter,
     pub handshake_failures: Counter,
+    pub parked_polls: Gauge,
     /// 1 while messages are stored, 0 while the disk is nearly full.
     pub writable: Gauge,
 }
@@ -73,6 +74,7 @@ impl Metrics {
             overflows: Counter::default(),
             accept_failures: Counter::default(),
             handshake_failures: Counter::default(),
+            parked_polls: Gauge::default(),
             writable: Gauge::default(),
         };
         metrics.writable.set(1);
@@ -98,6 +100,11 @@ impl Metrics {
             "handshake_failures",
             "Connections that ended before a protocol",
             metrics.handshake_failures.clone(),
+        );
+        r.register(
+            "parked_polls",
+            "Connections whose long poll waits without anything of HTTP",
+            metrics.parked_polls.clone(),
         );
         r.register(
             "writable",

@@ -2,6 +2,7 @@
 
 use crate::socket::Socket;
 use hyper::rt::ReadBufCursor;
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,14 +11,16 @@ use std::task::{Context, Poll, ready};
 const CHUNK: usize = 4_096;
 
 /// A socket, and what was read of it before hyper had it.
-pub(super) struct HttpIo {
+pub(super) struct HttpIo<'a> {
     socket: Socket,
     first: Vec<u8>,
+    /// hyper has nothing more to write: it flushed, and that went through.
+    is_flushed: &'a Cell<bool>,
 }
 
-impl HttpIo {
-    pub(super) const fn new(socket: Socket, first: Vec<u8>) -> Self {
-        Self { socket, first }
+impl<'a> HttpIo<'a> {
+    pub(super) const fn new(socket: Socket, first: Vec<u8>, is_flushed: &'a Cell<bool>) -> Self {
+        Self { socket, first, is_flushed }
     }
 
     /// The socket, and what was read and not used.
@@ -26,7 +29,7 @@ impl HttpIo {
     }
 }
 
-impl hyper::rt::Read for HttpIo {
+impl hyper::rt::Read for HttpIo<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -55,7 +58,7 @@ impl hyper::rt::Read for HttpIo {
     }
 }
 
-impl hyper::rt::Write for HttpIo {
+impl hyper::rt::Write for HttpIo<'_> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
@@ -65,6 +68,7 @@ impl hyper::rt::Write for HttpIo {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.is_flushed.set(false);
         loop {
             match self.socket.try_write(slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -83,6 +87,7 @@ impl hyper::rt::Write for HttpIo {
         while !self.socket.try_flush()? {
             ready!(self.socket.tcp().poll_write_ready(context))?;
         }
+        self.is_flushed.set(true);
         Poll::Ready(Ok(()))
     }
 

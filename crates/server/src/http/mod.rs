@@ -4,15 +4,16 @@ mod assets;
 mod files;
 mod io;
 mod origin;
+mod parked;
 mod site;
 pub(crate) mod socketio;
 mod wires;
 
 use crate::admission::Permit;
-use crate::listener::{Arrivals, Route};
+use crate::listener::{Route, note_end};
 use crate::shard::Opening;
 use crate::shard::driver::{Inbound, Local};
-use crate::shard::polling::Probe;
+use crate::shard::polling::{Outcome, Probe};
 use crate::socket::Socket;
 pub(crate) use files::Files;
 use hyper::server::conn::http1;
@@ -20,21 +21,33 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use io::HttpIo;
 pub(crate) use origin::Policy;
+use parked::Parked;
 pub(crate) use site::{Readiness, Site};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use switchboard_core::Via;
 use switchboard_protocols::Framing;
 use switchboard_protocols::conversation::{self, Choice};
 use switchboard_protocols::framing::websocket::{CloseCode, Deflate, frame};
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 /// How long a client may take to read an answer after which we close.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection on which HTTP is spoken.
+pub(crate) struct Visitor {
+    pub socket: Socket,
+    pub route: Route,
+    pub permit: Permit,
+    /// It may not do more than be told to come back with TLS.
+    pub needs_tls: bool,
+}
 
 /// What the answer to an upgrade request decided.
 #[derive(Clone, Copy, Debug)]
@@ -47,24 +60,83 @@ pub(crate) struct Upgrade {
     pub peer: std::net::SocketAddr,
 }
 
-/// Serves HTTP on a connection until it ends or becomes a WebSocket, which its shard then takes over.
+/// What a request makes of its connection.
+enum Next {
+    /// When it is answered, a WebSocket.
+    WebSocket(Upgrade),
+    /// When it is answered, a WebSocket of an Engine.IO session.
+    Engine(socketio::Promise),
+    /// Until it is answered, nothing but a socket.
+    Park(Box<Parked>),
+}
+
+/// How far [`converse`] came.
+enum Turn {
+    /// A shard has the socket.
+    HandedOver,
+    /// A poll waits. The bytes are what was read beyond it.
+    Parked(Box<Visitor>, Box<Parked>, Vec<u8>),
+}
+
+/// Serves HTTP, in a task of its own, until the connection ends or becomes a WebSocket, which its shard then takes over.
+/// `first` was read from it already.
+pub(crate) fn receive(local: Rc<Local>, visitor: Box<Visitor>, first: Vec<u8>) {
+    spawn_local(async move {
+        let peer = visitor.route.peer;
+        if let Err(error) = serve(&local, visitor, first).await {
+            note_end(&local, peer, &error);
+            local.count_out();
+        }
+    });
+}
+
+/// Speaks HTTP, and waits without it: a client that polls waits nearly all of the time, and what a request needs until
+/// it is answered is large.
 ///
 /// # Errors
 /// The connection ended: as it should, or because the peer broke the rules or was too slow (408).
-pub(crate) async fn serve(
-    arrivals: &Arrivals,
+async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>) -> std::io::Result<()> {
+    let mut answered = None;
+    loop {
+        // The box is gone while a poll waits, and the task that is left is small.
+        let mut parked;
+        (visitor, parked, first) = match Box::pin(converse(local, visitor, first, answered)).await? {
+            Turn::HandedOver => return Ok(()),
+            Turn::Parked(visitor, parked, rest) => (visitor, parked, rest),
+        };
+        local.environment.metrics.parked_polls.inc();
+        let outcome = parked.wait(&visitor.socket, &mut first).await;
+        local.environment.metrics.parked_polls.dec();
+        match outcome {
+            Ok(outcome) => answered = Some((parked, outcome)),
+            Err(error) => {
+                visitor.socket.shut();
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Speaks HTTP until there is nothing to say, beginning with the answer to the poll that waited, if one did.
+async fn converse(
     local: &Rc<Local>,
-    socket: Socket,
-    route: Route,
-    mut permit: Permit,
-    first: Vec<u8>,
-    needs_tls: bool,
-) -> std::io::Result<()> {
-    let upgrade = RefCell::new(None);
-    let promise = RefCell::new(None);
+    visitor: Box<Visitor>,
+    mut first: Vec<u8>,
+    answered: Option<(Box<Parked>, Outcome)>,
+) -> std::io::Result<Turn> {
+    let arrivals = &local.environment.arrivals;
+    let Visitor { socket, route, mut permit, needs_tls } = *visitor;
+    let answer = Cell::new(match answered {
+        Some((parked, outcome)) => Some(parked.resume(outcome, &mut first).await),
+        None => None,
+    });
+    let next = RefCell::new(None);
     let service = service_fn(|request| {
-        let (upgrade, promise) = (&upgrade, &promise);
+        let (answer, next) = (&answer, &next);
         Box::pin(async move {
+            if let Some(answer) = answer.take() {
+                return Ok(answer);
+            }
             let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
             let path = request.uri().path();
             let script = endpoint
@@ -76,37 +148,56 @@ pub(crate) async fn serve(
             let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
             let mut endpoints = endpoint.into_iter().chain(polling);
             Ok::<_, Infallible>(match endpoints.find(|endpoint| endpoint.is_at(request.uri().path())) {
-                Some(endpoint) => endpoint.respond(arrivals, local, request, route, promise).await,
-                None => arrivals.site.respond(arrivals, request, route, needs_tls, upgrade).await,
+                Some(endpoint) => endpoint.respond(arrivals, local, request, route, next).await,
+                None => arrivals.site.respond(arrivals, request, route, needs_tls, next).await,
             })
         })
     });
+    let is_flushed = Cell::new(false);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(arrivals.site.header_timeout)
         .max_buf_size(arrivals.site.header_bytes)
-        .serve_connection(HttpIo::new(socket, first), service);
-    let served = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        .serve_connection(HttpIo::new(socket, first, &is_flushed), service);
+    let mut is_parked = false;
+    let served = poll_fn(|context| {
+        is_flushed.set(false);
+        let polled = connection.poll_without_shutdown(context);
+        // What hyper had still to write of the answers before would be lost with it. Today it reads no request sooner.
+        is_parked = polled.is_pending() && is_flushed.get() && matches!(*next.borrow(), Some(Next::Park(_)));
+        if is_parked { Poll::Ready(Ok(())) } else { polled }
+    })
+    .await;
     let parts = connection.into_parts();
     let (socket, mut left) = parts.io.into_parts(&parts.read_buf);
-    if let Some(Upgrade { compression, language, peer }) = upgrade.into_inner() {
-        served.map_err(std::io::Error::other)?;
-        permit.locate(peer.ip()).map_err(std::io::Error::other)?;
-        let opening = Opening {
-            conversation: conversation::websocket(&arrivals.conversations, compression, language, local.tick()),
-            via: Via::WebSocket,
-            address: Some(peer),
-            // Whoever chose text is greeted, like every line client; the others speak first.
-            observe: language == Some(Choice::Text),
-            idle_ms: arrivals.idle_ms,
-        };
-        local.open(socket.loosen()?, permit, opening, &mut left);
-        return Ok(());
-    }
-    if let (Some(promise), Some(endpoint)) = (promise.into_inner(), &arrivals.socketio) {
-        served.map_err(std::io::Error::other)?;
-        permit.locate(promise.peer.ip()).map_err(std::io::Error::other)?;
-        return go_on(endpoint, local, socket, permit, left, &promise).await;
+    match next.take() {
+        Some(Next::Park(parked)) if is_parked => {
+            return Ok(Turn::Parked(Box::new(Visitor { socket, route, permit, needs_tls }), parked, left));
+        }
+        // A poll whose client is gone.
+        Some(Next::Park(_)) | None => {}
+        Some(Next::WebSocket(Upgrade { compression, language, peer })) => {
+            served.map_err(std::io::Error::other)?;
+            permit.locate(peer.ip()).map_err(std::io::Error::other)?;
+            let opening = Opening {
+                conversation: conversation::websocket(&arrivals.conversations, compression, language, local.tick()),
+                via: Via::WebSocket,
+                address: Some(peer),
+                // Whoever chose text is greeted, like every line client; the others speak first.
+                observe: language == Some(Choice::Text),
+                idle_ms: arrivals.idle_ms,
+            };
+            local.open(socket.loosen()?, permit, opening, &mut left);
+            return Ok(Turn::HandedOver);
+        }
+        Some(Next::Engine(promise)) => {
+            served.map_err(std::io::Error::other)?;
+            permit.locate(promise.peer.ip()).map_err(std::io::Error::other)?;
+            // Whoever promised is there.
+            let endpoint = arrivals.socketio.as_ref().ok_or(std::io::ErrorKind::NotFound)?;
+            go_on(endpoint, local, socket, permit, left, &promise).await?;
+            return Ok(Turn::HandedOver);
+        }
     }
     if served.as_ref().is_err_and(hyper::Error::is_timeout) && !left.is_empty() {
         say_timeout(&socket);
@@ -171,5 +262,22 @@ async fn drain(socket: &Socket) {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the task of a connection whose poll waits. What hyper needs is several thousand.
+    const TASK_BYTES_MAX: usize = 256;
+
+    const fn size<'a, F: Future>(_: fn(&'a Rc<Local>, Box<Visitor>, Vec<u8>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_poll_that_waits_is_small() {
+        assert!(size(serve) <= TASK_BYTES_MAX, "{} bytes", size(serve));
     }
 }

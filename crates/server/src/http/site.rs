@@ -1,9 +1,9 @@
 //! What HTTP requests are answered: the page and what it asks for, health, metrics, the WebSocket, and how to connect.
 
-use super::Upgrade;
 use super::files::{Files, percent_decoded};
 use super::origin::Policy;
 use super::socketio::Endpoint;
+use super::{Next, Upgrade};
 use super::{assets, wires};
 use crate::lan::{private_addresses, qr_svg};
 use crate::listener::{Arrivals, Route};
@@ -62,14 +62,14 @@ pub struct Site {
 }
 
 impl Site {
-    /// Answers a request; a WebSocket's decision goes into `upgrade`.
+    /// Answers a request; what a WebSocket's decided goes into `next`.
     pub(super) async fn respond<B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
         &self,
         arrivals: &Arrivals,
         request: Request<B>,
         route: Route,
         needs_tls: bool,
-        upgrade: &RefCell<Option<Upgrade>>,
+        next: &RefCell<Option<Next>>,
     ) -> Answer {
         let path = request.uri().path();
         // Health checks come from balancers that know an address and no name.
@@ -95,7 +95,7 @@ impl Site {
             Err(message) => return plain(StatusCode::BAD_REQUEST, message),
         };
         match path {
-            "/ws" => web_socket(&request, arrivals.conversations.compression_min, peer, upgrade),
+            "/ws" => web_socket(&request, arrivals.conversations.compression_min, peer, next),
             "/metrics" => get(&request, || {
                 let mut answer = plain(StatusCode::OK, self.metrics.encode());
                 let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -272,7 +272,7 @@ fn web_socket<B>(
     request: &Request<B>,
     compression_min: Option<u32>,
     peer: SocketAddr,
-    upgrade: &RefCell<Option<Upgrade>>,
+    next: &RefCell<Option<Next>>,
 ) -> Answer {
     if *request.method() != Method::GET {
         return get(request, || plain(StatusCode::OK, ""));
@@ -313,7 +313,7 @@ fn web_socket<B>(
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    upgrade.replace(Some(Upgrade { compression, language, peer }));
+    next.replace(Some(Next::WebSocket(Upgrade { compression, language, peer })));
     answer
 }
 

@@ -1,6 +1,8 @@
 //! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
 //! origins must be told for that.
 
+use super::Next;
+use super::parked::{Parked, Waiting};
 use super::site::{Answer, agree, client_of, host_of, plain};
 use crate::listener::{Arrivals, Route};
 use crate::shard::driver::Local;
@@ -19,13 +21,19 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper};
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::{Deflate, handshake};
 use switchboard_protocols::socketio::{Namespace, Namespaces};
 use switchboard_protocols::{Conversation, Framing};
+use tokio::time::timeout;
 
+/// How long a poll waits as any request does. To part with HTTP and to begin anew costs half as much again as the answer,
+/// and would be paid for each message where many are said; what it frees is free soon enough where few are.
+const PARK_AFTER: Duration = Duration::from_millis(100);
 /// Bytes from which a payload is worth compressing.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Bytes of a body that is too large that are read to be forgotten.
@@ -72,6 +80,33 @@ pub(super) struct Promise {
     pub(super) peer: SocketAddr,
     /// What was agreed on, if the messages may be compressed.
     pub(super) compression: Option<Deflate>,
+}
+
+/// What an answer's head depends on, beside the answer.
+pub(super) struct Manner {
+    origin: Option<HeaderValue>,
+    takes_gzip: bool,
+}
+
+impl Manner {
+    /// The same without a share of the memory in which the request was read.
+    pub(super) fn kept(&self) -> Self {
+        let origin = self.origin.as_ref().and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok());
+        Self { origin, takes_gzip: self.takes_gzip }
+    }
+
+    /// Compresses an answer where that is worth it, and says whose pages may read it.
+    pub(super) async fn apply(self, answer: Answer) -> Answer {
+        let mut answer = if self.takes_gzip { compress(answer).await } else { answer };
+        if let Some(origin) = self.origin {
+            // On errors, too: a page that is not told may not even read why.
+            let headers = answer.headers_mut();
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        answer
+    }
 }
 
 impl Endpoint {
@@ -129,7 +164,7 @@ impl Endpoint {
         local: &Rc<Local>,
         request: Request<B>,
         route: Route,
-        promise: &RefCell<Option<Promise>>,
+        next: &RefCell<Option<Next>>,
     ) -> Answer
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
@@ -137,23 +172,13 @@ impl Endpoint {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         let is_preflight = *request.method() == Method::OPTIONS;
-        let takes_gzip = takes_gzip(request.headers());
-        let mut answer = match self.check(arrivals, &request, route) {
+        let manner = Manner { origin, takes_gzip: takes_gzip(request.headers()) };
+        let answer = match self.check(arrivals, &request, route) {
             Err(refused) => refuse(&refused),
             Ok(_) if is_preflight => allow(wanted),
-            Ok(peer) => self.carry_out(arrivals, local, request, peer, promise).await,
+            Ok(peer) => self.carry_out(arrivals, local, request, peer, &manner, next).await,
         };
-        if takes_gzip {
-            answer = compress(answer).await;
-        }
-        if let Some(origin) = origin {
-            // On errors, too: a page that is not told may not even read why.
-            let headers = answer.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            headers.append(header::VARY, HeaderValue::from_static("Origin"));
-        }
-        answer
+        manner.apply(answer).await
     }
 
     /// Who asks, if it may.
@@ -179,7 +204,8 @@ impl Endpoint {
         local: &Rc<Local>,
         request: Request<B>,
         peer: SocketAddr,
-        promise: &RefCell<Option<Promise>>,
+        manner: &Manner,
+        next: &RefCell<Option<Next>>,
     ) -> Answer
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
@@ -205,19 +231,23 @@ impl Endpoint {
                 }
             }
             Ok(Ask::Poll(sid)) => {
-                let mut waiting = Waiting { local, sid, is_answered: false };
-                let outcome = local.errand(sid, Wish::Poll).await;
-                waiting.is_answered = true;
-                answer(outcome)
+                let mut waiting = Waiting::begin(local, sid).await;
+                if let Ok(outcome) = timeout(PARK_AFTER, &mut waiting).await {
+                    return answer(outcome);
+                }
+                answer(match Parked::new(waiting, &request, manner) {
+                    Ok(parked) => park(parked, next).await,
+                    Err(waiting) => waiting.await,
+                })
             }
             Ok(Ask::Post(sid)) => self.post(local, request, sid).await,
             Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
                 refuse(&Refused::TransportUnknown)
             }
-            Ok(Ask::OpenWebSocket) => switch(&request, compression_min, query, Target::New, peer, promise),
+            Ok(Ask::OpenWebSocket) => switch(&request, compression_min, query, Target::New, peer, next),
             Ok(Ask::Upgrade(sid)) => match local.errand(sid, Wish::Probe).await {
-                Outcome::Done => switch(&request, compression_min, query, Target::TakeOver(sid), peer, promise),
-                Outcome::Occupied => switch(&request, None, query, Target::Nothing, peer, promise),
+                Outcome::Done => switch(&request, compression_min, query, Target::TakeOver(sid), peer, next),
+                Outcome::Occupied => switch(&request, None, query, Target::Nothing, peer, next),
                 outcome => answer(outcome),
             },
         }
@@ -267,19 +297,16 @@ async fn read<B: Body>(body: B, max: usize) -> Result<Option<Bytes>, ()> {
     Ok((count <= max).then(|| kept.freeze()))
 }
 
-/// A poll whose client may leave before it is answered: then the future is dropped, and the session is over.
-struct Waiting<'a> {
-    local: &'a Rc<Local>,
-    sid: Sid,
-    is_answered: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.local.abandon(self.sid);
-        }
-    }
+/// Puts a poll where it can be taken from hyper while it waits. If it is answered before that, it is answered here.
+async fn park(parked: Parked, next: &RefCell<Option<Next>>) -> Outcome {
+    next.replace(Some(Next::Park(Box::new(parked))));
+    let outcome = poll_fn(|context| match &mut *next.borrow_mut() {
+        Some(Next::Park(parked)) => parked.poll_outcome(context),
+        Some(Next::WebSocket(_) | Next::Engine(_)) | None => Poll::Pending,
+    })
+    .await;
+    next.take();
+    outcome
 }
 
 fn switch<B>(
@@ -288,7 +315,7 @@ fn switch<B>(
     query: Query,
     target: Target,
     peer: SocketAddr,
-    promise: &RefCell<Option<Promise>>,
+    next: &RefCell<Option<Next>>,
 ) -> Answer {
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let Ok(asked) = handshake::Upgrade::from_headers(headers) else { return refuse(&Refused::BadRequest) };
@@ -300,11 +327,11 @@ fn switch<B>(
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     let compression = agree(&asked, compression_min, headers);
-    promise.replace(Some(Promise { query, target, peer, compression }));
+    next.replace(Some(Next::Engine(Promise { query, target, peer, compression })));
     answer
 }
 
-fn answer(outcome: Outcome) -> Answer {
+pub(super) fn answer(outcome: Outcome) -> Answer {
     match outcome {
         Outcome::Payload(bytes) => payload(bytes),
         Outcome::Done => typed(StatusCode::OK, "ok", "text/html"),

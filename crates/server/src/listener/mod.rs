@@ -6,8 +6,8 @@ mod proxy;
 
 use crate::admission::{Admission, Permit};
 use crate::config::Pin;
-use crate::http::Site;
 use crate::http::socketio::Endpoint;
+use crate::http::{Site, Visitor};
 use crate::shard::Opening;
 use crate::shard::driver::{Local, ShardHandle};
 use crate::socket::Socket;
@@ -94,15 +94,13 @@ impl Arrivals {
         self.trusted_proxies.iter().any(|net| net.contains(&ip))
     }
 
-    /// Finds out what a connection speaks and gives it to its shard. `None`: it came to nothing.
+    /// Finds out what a connection speaks and hands it on. `None`: it came to nothing.
     pub async fn receive(&self, local: &Rc<Local>, accepted: Accepted) -> Option<()> {
         let peer = accepted.peer;
         match self.begin(local, accepted).await {
             Ok(()) => Some(()),
             Err(error) => {
-                // Port scans, health checks and spare sockets of browsers end here every second.
-                tracing::debug!(address = %peer, %error, "a connection came to nothing");
-                local.environment.metrics.handshake_failures.inc();
+                note_end(local, peer, &error);
                 None
             }
         }
@@ -135,9 +133,9 @@ impl Arrivals {
                 } else {
                     self.listen(&socket, &mut first, pin, SILENCE_IN_TLS).await?
                 };
-                self.enter(local, Arrival { socket, route, permit, pin }, said, first).await
+                self.enter(local, Arrival { socket, route, permit, pin }, said, first)
             }
-            said => self.enter(local, Arrival { socket, route, permit, pin }, said, first).await,
+            said => self.enter(local, Arrival { socket, route, permit, pin }, said, first),
         }
     }
 
@@ -155,13 +153,15 @@ impl Arrivals {
         }
     }
 
-    async fn enter(&self, local: &Rc<Local>, arrival: Arrival, said: Said, mut first: First) -> io::Result<()> {
+    fn enter(&self, local: &Rc<Local>, arrival: Arrival, said: Said, mut first: First) -> io::Result<()> {
         let Arrival { socket, route, mut permit, pin } = arrival;
         let needs_tls = self.tls.is_some() && !socket.is_tls() && !route.peer.ip().to_canonical().is_loopback();
         let language = match said {
             Said::Http => {
                 permit.finish_handshake();
-                return crate::http::serve(self, local, socket, route, permit, first.take(), needs_tls).await;
+                let visitor = Visitor { socket, route, permit, needs_tls };
+                crate::http::receive(local.clone(), Box::new(visitor), first.take());
+                return Ok(());
             }
             Said::Tls => return Err(foreign("TLS inside TLS")),
             Said::Json => Language::Json,
@@ -196,6 +196,13 @@ impl Arrivals {
         local.open(socket.loosen()?, permit, opening, &mut first.take());
         Ok(())
     }
+}
+
+/// Notes the end of a connection that came to nothing, or was no more than HTTP.
+pub(crate) fn note_end(local: &Local, peer: SocketAddr, error: &io::Error) {
+    // Port scans, health checks and spare sockets of browsers end here every second.
+    tracing::debug!(address = %peer, %error, "a connection came to nothing");
+    local.environment.metrics.handshake_failures.inc();
 }
 
 /// Readies a fresh socket: no delay for small messages, and a peer that vanished is noticed within two minutes.

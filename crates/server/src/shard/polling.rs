@@ -185,6 +185,12 @@ impl Local {
 
     /// Does what a request wants of a session, here or in the shard that owns it.
     pub(crate) async fn errand(self: &Rc<Self>, sid: Sid, wish: Wish) -> Outcome {
+        // An errand that nobody ran was one of a session that is not there.
+        self.ask(sid, wish).await.await.unwrap_or(Outcome::Refused(Refused::SessionUnknown))
+    }
+
+    /// Begins what a request wants of a session. Nothing is told of a session that is not there.
+    pub(crate) async fn ask(self: &Rc<Self>, sid: Sid, wish: Wish) -> oneshot::Receiver<Outcome> {
         let (tell, told) = oneshot::channel();
         let errand = Errand { sid, wish, tell };
         if u32::from(sid.shard()) == u32::from(self.environment.settings.number) {
@@ -192,8 +198,7 @@ impl Local {
         } else if let Some(shard) = self.environment.arrivals.shards.get(usize::from(sid.shard())) {
             shard.hand(Inbound::Errand(errand)).await;
         }
-        // An errand that nobody ran was one of a session that is not there.
-        told.await.unwrap_or(Outcome::Refused(Refused::SessionUnknown))
+        told
     }
 
     /// Lets the owner know, from a place where nothing can be waited for, that a poll's client is gone.
