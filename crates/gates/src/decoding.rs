@@ -27,7 +27,12 @@ pub(crate) fn json() -> Box<dyn FnMut()> {
 
 pub(crate) fn socketio() -> Box<dyn FnMut()> {
     let namespaces = Namespaces::new(vec![Namespace::chat("/")], None, Arc::default());
-    let client = Client { secret: "secret".to_owned(), takes_offsets: true, connect_by: 1_000, bytes_max: 1_000_000 };
+    let client = Client {
+        session: engineio::Sid::new(0, 0, [0; 16]),
+        takes_offsets: true,
+        connect_by: 1_000,
+        bytes_max: 1_000_000,
+    };
     let upper = Box::new(Sockets::new(namespaces, client));
     let settings = engineio::Settings {
         ping_interval_ms: 25_000,

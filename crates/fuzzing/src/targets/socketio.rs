@@ -132,8 +132,12 @@ impl Session {
             let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others)];
             Namespaces::new(list, None, Arc::default())
         });
-        let client =
-            Client { secret: "secret".to_owned(), takes_offsets: true, connect_by: 1_000, bytes_max: BYTES_MAX };
+        let client = Client {
+            session: engineio::Sid::new(0, 0, [0; 16]),
+            takes_offsets: true,
+            connect_by: 1_000,
+            bytes_max: BYTES_MAX,
+        };
         let settings = Arc::new(Settings { max_payload: BYTES_MAX, ..Settings::default() });
         let upper = Box::new(Sockets::new(namespaces, client));
         let carrier = Carrier::new(&settings, "sid".to_owned(), framing, false, upper, 0);

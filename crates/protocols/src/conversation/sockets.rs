@@ -3,6 +3,7 @@
 use super::carrier::{Down, Upper};
 use super::member::{Member, Standing, Stands, connect_error};
 use super::{Act, Branch, Conversation, Tick};
+use crate::engineio::Sid;
 use crate::frame::Framing;
 use crate::json::write::{Object, string};
 use crate::socketio::assembly::Assembly;
@@ -12,6 +13,7 @@ use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Said, Tong
 use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
 use sha1::{Digest, Sha1};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use switchboard_core::{Attachments, CloseReason, Code, Command, Hello, Refusal, Request};
 
@@ -21,8 +23,8 @@ const PATH_BYTES_MAX: usize = 256;
 /// What is known of a client before it says anything.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// A secret of the session, of which the ids of sockets without a session in the core are made.
-    pub secret: String,
+    /// Its session, a secret of which the ids of sockets without a session in the core are made.
+    pub session: Sid,
     /// It may be given the position of each event as a further argument.
     pub takes_offsets: bool,
     /// When it must have joined a namespace.
@@ -35,7 +37,8 @@ pub struct Client {
 pub struct Sockets {
     namespaces: &'static Namespaces,
     client: Client,
-    sockets: Vec<Socket>,
+    /// Nearly always one.
+    sockets: SmallVec<[Socket; 1]>,
     /// Sessions whose conversations were not made yet: a socket may be gone already when its own is.
     opening: Vec<Opening>,
     next_branch: u32,
@@ -73,11 +76,11 @@ struct Recover {
 impl Sockets {
     /// A client that has joined nothing.
     #[must_use]
-    pub const fn new(namespaces: &'static Namespaces, client: Client) -> Self {
+    pub fn new(namespaces: &'static Namespaces, client: Client) -> Self {
         Self {
             namespaces,
             client,
-            sockets: Vec::new(),
+            sockets: SmallVec::new(),
             opening: Vec::new(),
             next_branch: 0,
             assembly: None,
@@ -243,7 +246,7 @@ impl Sockets {
 
     /// The public id of a socket that has no session: nobody can find the secret in it.
     fn lone_id(&self, namespace: &Namespace) -> String {
-        let hash = Sha1::new().chain_update(&self.client.secret).chain_update(&namespace.path).finalize();
+        let hash = Sha1::new().chain_update(self.client.session.text()).chain_update(&namespace.path).finalize();
         hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -294,6 +297,10 @@ impl Upper for Sockets {
         let offsets = self.offsets();
         let place = self.opening.iter().position(|opening| opening.branch == branch)?;
         let Opening { namespace, standing, pid, .. } = self.opening.swap_remove(place);
+        if self.opening.is_empty() {
+            // It is needed again when the client joins another namespace, which few do.
+            self.opening = Vec::new();
+        }
         Some(Box::new(Member {
             tongue: Tongue { namespace, offsets, packed: self.packed == Some(true) },
             framing,

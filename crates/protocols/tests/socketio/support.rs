@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use switchboard_core::{Attachments, CloseReason, Command, Epoch, Hello, Realm, Refusal, Request};
 use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
-use switchboard_protocols::engineio::Settings;
+use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client, frame::Opcode};
 use switchboard_protocols::socketio::namespace::Recovery;
 use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows};
@@ -83,7 +83,7 @@ impl World {
         ];
         let namespaces = Namespaces::new(list, recovery, Arc::default());
         let client = Client {
-            secret: "secret".to_owned(),
+            session: Sid::new(0, 0, [0; 16]),
             takes_offsets: true,
             connect_by: SETTINGS.connect_timeout_ms,
             bytes_max: SETTINGS.max_payload,

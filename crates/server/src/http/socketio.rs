@@ -146,7 +146,7 @@ impl Endpoint {
             Application::SocketIo(namespaces) => Box::new(Sockets::new(
                 namespaces,
                 Client {
-                    secret: sid.text(),
+                    session: sid,
                     takes_offsets: query.version_first,
                     connect_by: now + self.settings.connect_timeout_ms,
                     bytes_max: self.settings.max_payload,

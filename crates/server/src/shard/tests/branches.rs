@@ -25,8 +25,12 @@ impl Carried {
     fn new(framing: Framing) -> Self {
         let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others)];
         let namespaces = Namespaces::new(list, None, Arc::default());
-        let client =
-            Client { secret: "secret".to_owned(), takes_offsets: false, connect_by: 45_000, bytes_max: 10_000 };
+        let client = Client {
+            session: engineio::Sid::new(0, 0, [0; 16]),
+            takes_offsets: false,
+            connect_by: 45_000,
+            bytes_max: 10_000,
+        };
         let upper = Box::new(Sockets::new(namespaces, client));
         let conversation = Box::new(Carrier::new(&Arc::default(), "SID".to_owned(), framing, false, upper, 0));
         let via = if framing == Framing::Polling { Via::Polling } else { Via::WebSocket };
