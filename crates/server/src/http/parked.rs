@@ -3,7 +3,7 @@
 use super::site::Answer;
 use super::socketio::{Manner, answer};
 use crate::shard::driver::Local;
-use crate::shard::polling::{Outcome, Wish};
+use crate::shard::polling::{Outcome, Underway, Wish};
 use crate::socket::Socket;
 use hyper::body::Body;
 use hyper::header::{self, HeaderValue};
@@ -23,7 +23,7 @@ const CHUNK: usize = 4_096;
 
 /// A poll that was asked for. Its client may leave before it is answered: then it is dropped, and the session is over.
 pub(super) struct Waiting {
-    local: Rc<Local>,
+    underway: Underway,
     sid: Sid,
     told: oneshot::Receiver<Outcome>,
     is_answered: bool,
@@ -32,8 +32,9 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Asks for what waits for a session.
     pub(super) async fn begin(local: &Rc<Local>, sid: Sid) -> Self {
+        let underway = Underway::begin(local);
         let told = local.ask(sid, Wish::Poll).await;
-        Self { local: local.clone(), sid, told, is_answered: false }
+        Self { underway, sid, told, is_answered: false }
     }
 }
 
@@ -50,7 +51,7 @@ impl Future for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.local.abandon(self.sid);
+            self.underway.0.abandon(self.sid);
         }
     }
 }

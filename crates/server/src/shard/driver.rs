@@ -298,7 +298,7 @@ impl Local {
                 }
             }
         }
-        if self.closing.get() && self.shard.borrow().has_no_sockets() {
+        if self.closing.get() && self.shard.borrow().has_no_sockets() && self.polling.has_no_polls() {
             self.closing.set(false);
             self.environment.mailbox.notice(|notices| notices.shards_done += 1);
         }
@@ -362,6 +362,13 @@ impl Local {
     /// Something is to be handed over, written or carried out.
     pub(super) fn wake(&self) {
         self.work.notify_one();
+    }
+
+    /// Something is over for which the end waits, if it is near.
+    pub(super) fn look_for_the_end(&self) {
+        if self.closing.get() {
+            self.work.notify_one();
+        }
     }
 
     /// The shard's state, for the datagram sockets.

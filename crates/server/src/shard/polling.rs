@@ -98,15 +98,39 @@ pub(crate) struct Poll {
     permit: Permit,
 }
 
+/// A poll that came to a shard. As long as there is one, the shard is not done: it is dropped in the turn in which the
+/// answer is written.
+pub(crate) struct Underway(pub(crate) Rc<Local>);
+
+impl Underway {
+    pub(crate) fn begin(local: &Rc<Local>) -> Self {
+        local.polling.polls.update(|polls| polls + 1);
+        Self(local.clone())
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.polling.polls.update(|polls| polls - 1);
+        self.0.look_for_the_end();
+    }
+}
+
 /// A shard's sessions that poll.
 #[derive(Default)]
 pub(super) struct Sessions {
     slots: RefCell<HashMap<Sid, u32>>,
     /// Those that a WebSocket took over, for as long as it lives: their ids are not unknown, but of no use any more.
     upgraded: RefCell<HashMap<Sid, Weak<Stream>>>,
+    /// Polls that came here and were not answered yet, whichever shards their sessions belong to.
+    polls: Cell<usize>,
 }
 
 impl Sessions {
+    pub(super) fn has_no_polls(&self) -> bool {
+        self.polls.get() == 0
+    }
+
     fn is_upgraded(&self, sid: &Sid) -> bool {
         self.upgraded.borrow().get(sid).is_some_and(|socket| socket.strong_count() > 0)
     }
