@@ -32,7 +32,7 @@ impl Work {
         work("encode-json", 4_500, encoding::json),
         work("encode-socketio", 4_750, encoding::socketio),
         #[cfg(feature = "shard")]
-        work("flush", 380_000, flushing::thousand),
+        work("flush", 440_000, flushing::thousand),
     ];
 
     /// The work of this name.
