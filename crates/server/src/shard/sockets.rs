@@ -32,6 +32,8 @@ pub(crate) struct Stream {
     socket: Loose,
     /// There may be something to read of which no further event will tell.
     unread: Cell<bool>,
+    /// It is in the list of those to be read again: it has one place there, and so one turn.
+    listed: Cell<bool>,
     /// The peer sends no more, or the socket failed: it is read until that shows, since no further event will tell.
     ended: Cell<bool>,
     #[expect(dead_code, reason = "held for its drop, which gives the place back")]
@@ -77,9 +79,11 @@ impl Sockets {
     }
 
     /// Has a slot read soon, whether or not an event tells of it.
-    fn read_soon(&self, slot: u32) {
-        self.again.borrow_mut().push(slot);
-        self.is_again.notify_one();
+    fn read_soon(&self, stream: &Stream, slot: u32) {
+        if !stream.listed.replace(true) {
+            self.again.borrow_mut().push(slot);
+            self.is_again.notify_one();
+        }
     }
 }
 
@@ -91,14 +95,17 @@ impl Local {
         let watched = self.sockets.registry.register(&mut SourceFd(&descriptor), Token(slot as usize), interest);
         let holds_plaintext = socket.is_tls();
         let seat = socket.plain_file().and_then(|file| self.sockets.flusher.borrow_mut().enter(file));
-        let (unread, ended) = (Cell::new(false), Cell::new(false));
-        let stream = Rc::new(Stream { socket, unread, ended, permit });
+        let (unread, listed, ended) = (Cell::new(false), Cell::new(false), Cell::new(false));
+        let stream = Rc::new(Stream { socket, unread, listed, ended, permit });
         self.insert(slot, Endpoint::Stream(stream.clone(), seat));
         match watched {
             // What came with the end of the handshake was read from the network already.
-            Ok(()) if holds_plaintext => self.sockets.read_soon(slot),
+            Ok(()) if holds_plaintext => self.sockets.read_soon(&stream, slot),
             Ok(()) => {}
-            Err(_) => self.peek(|shard| shard.broken(self.tick(), slot)),
+            Err(error) => {
+                tracing::warn!(%error, "a socket cannot be watched, and is closed");
+                self.peek(|shard| shard.broken(self.tick(), slot));
+            }
         }
         self.wake();
         stream
@@ -138,6 +145,7 @@ impl Local {
             }
             for slot in self.sockets.again.take() {
                 if let Some(stream) = self.stream(slot) {
+                    stream.listed.set(false);
                     self.read(&stream, slot);
                 }
             }
@@ -171,15 +179,15 @@ impl Local {
         if event.is_read_closed() || event.is_error() {
             stream.ended.set(true);
         }
-        if event.is_readable() || stream.ended.get() {
+        if (event.is_readable() || stream.ended.get()) && !stream.listed.get() {
             self.read(&stream, slot);
         }
     }
 
     /// A connection that was not to be read may be read again.
     pub(super) fn resume(&self, slot: u32) {
-        if self.stream(slot).is_some_and(|stream| stream.unread.get()) {
-            self.sockets.read_soon(slot);
+        if let Some(stream) = self.stream(slot).filter(|stream| stream.unread.get()) {
+            self.sockets.read_soon(&stream, slot);
         }
     }
 
@@ -199,7 +207,7 @@ impl Local {
                     });
                     // Read again when it may be: a connection that ends later than its peer looks for the end once more.
                     if reads_on {
-                        self.sockets.read_soon(slot);
+                        self.sockets.read_soon(stream, slot);
                     }
                     return;
                 }
@@ -214,7 +222,7 @@ impl Local {
                 Err(_) => return self.peek(|shard| shard.broken(now, slot)),
             }
         }
-        self.sockets.read_soon(slot);
+        self.sockets.read_soon(stream, slot);
     }
 
     /// Plain sockets are written in one go; the others each in their own way.
