@@ -23,6 +23,8 @@ export class Timeline {
   #epoch = '';
   #isStuck = true;
   #wasLoaded = false;
+  /** The room as it is on the page; what came since is drawn with the next frame. @type {Room | null} */
+  #drawn = null;
   /** @type {number | null} */
   #target = null;
   /** @type {HTMLElement | null} */
@@ -52,6 +54,7 @@ export class Timeline {
     const rows = layout(room, room.atEnd ? state.pending : [], state.me);
     const isLive = !isOther && this.#wasLoaded && this.#isStuck;
     const changes = this.#draw(rows, room, state.me.nick, isLive);
+    this.#drawn = room;
     if (room.loaded && !this.#wasLoaded) this.#settleFirst(room);
     else if (this.#isStuck) this.#log.scrollTop = this.#log.scrollHeight;
     else if (changes && anchor) this.#restore(anchor);
@@ -186,12 +189,14 @@ export class Timeline {
   #scrolled() {
     const { session, current } = this.#app;
     const room = session.room(current);
-    if (!room || room.key !== this.#key) return;
+    const drawn = this.#drawn;
+    if (!room || !drawn || room.key !== this.#key) return;
     this.#hideActions();
-    const isStuck = this.#isNearEnd() && room.atEnd;
+    // The reader is somewhere in what is drawn: a page that has come and is not drawn yet would make this the wrong place.
+    const isStuck = this.#isNearEnd() && drawn.atEnd;
     this.#isStuck = isStuck;
     if (isStuck !== room.following) session.dispatch({ do: 'following', key: current, following: isStuck });
-    this.#edges(room);
+    if (drawn === room) this.#edges(room);
   }
 
   /** Loads more when the reader comes near the edge of what is there. @param {Room} room */

@@ -38,6 +38,10 @@ test('the history is there', async () => {
 test('from the end to the start and down again', async () => {
   const { page, context, faults } = await visit(browser, server.url);
   await message(page, `message ${MESSAGES}`).waitFor();
+  // The room changes all the time, so that pages come at any moment of a frame.
+  const other = await plug(server.port);
+  let name = 0;
+  const renaming = setInterval(() => other.say(`/nick other-${name += 1}`), 7);
   const walked = await page.evaluate(async (last) => {
     const log = document.querySelector('#log');
     let shift = 0;
@@ -74,6 +78,8 @@ test('from the end to the start and down again', async () => {
     result.shift = shift;
     return { ...result, last };
   }, MESSAGES);
+  clearInterval(renaming);
+  other.end();
   figure('history: pages', walked.pages, '');
   figure('history: time for a page', walked.ms / walked.pages, 'ms');
   figure('history: articles at most', walked.articles, '');
