@@ -24,7 +24,8 @@ const WARM_UP_MESSAGES: u32 = 64;
 /// A probe that nobody new has heard for this long is followed by the next one.
 const PROBE_QUIET: Duration = Duration::from_millis(300);
 
-/// Servers tell a large room's count at most once a second: after this long without such a word none is due.
+/// Switchboard tells a large room's count at most once a second, and at most once in a millisecond for each member: after
+/// so long without such a word, and this on top, none is due.
 const SETTLED_AFTER: Duration = Duration::from_millis(1_200);
 
 /// A text shows up in error messages up to this many bytes.
@@ -202,9 +203,11 @@ impl Generator {
     /// # Errors
     /// When a connection breaks.
     pub fn settle(&mut self) -> Result<()> {
+        let members = self.sockets.len() / self.setup.rooms;
+        let settled_after = SETTLED_AFTER + Duration::from_millis(members.saturating_sub(1_000) as u64);
         let mut left = self.setup.patience.as_millis() / SETTLED_AFTER.as_millis();
         let mut unasked = self.hearing.unasked;
-        self.turns_while(SETTLED_AFTER, |this| {
+        self.turns_while(settled_after, |this| {
             let news = this.hearing.unasked > unasked;
             unasked = this.hearing.unasked;
             left = left.saturating_sub(u128::from(news));

@@ -1,6 +1,7 @@
 //! The rooms that somebody on this node is in: their members, and who has still to be told how many.
 
 use crate::ids::{RoomId, SessionId, Time};
+use crate::limits::PRESENCE_INTERVAL_MS;
 use crate::rooms::Rooms;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
@@ -114,8 +115,8 @@ impl RoomsHere {
         }
     }
 
-    /// A room whose number of members is due now; it may be told again after `interval_ms`.
-    pub(super) fn take_count_due(&mut self, now: Time, interval_ms: u64) -> Option<RoomId> {
+    /// A room whose number of members is due now; it may be told again after [`PRESENCE_INTERVAL_MS`].
+    pub(super) fn take_count_due(&mut self, now: Time) -> Option<RoomId> {
         let (due, room) = *self.counts_due.first()?;
         if due > now {
             return None;
@@ -123,7 +124,7 @@ impl RoomsHere {
         self.counts_due.pop_first();
         let here = &mut self[room];
         here.count_due = None;
-        here.count_after = now.plus(interval_ms);
+        here.count_after = now.plus(PRESENCE_INTERVAL_MS.max(u64::from(here.users)));
         Some(room)
     }
 

@@ -4,7 +4,6 @@ use super::Sessions;
 use super::telling::OwnConnections;
 use crate::event::{Body, LeftWhy, Sender};
 use crate::ids::{ConnectionId, RoomId, SessionId, Time, UserId};
-use crate::limits::PRESENCE_INTERVAL_MS;
 use crate::output::Output;
 use std::sync::Arc;
 
@@ -72,7 +71,7 @@ impl Sessions {
 
     /// Tells the large rooms how many members they have, where that changed and is due.
     pub(super) fn tell_counts(&mut self, now: Time, out: &mut Vec<Output>) {
-        while let Some(room) = self.here.take_count_due(now, PRESENCE_INTERVAL_MS) {
+        while let Some(room) = self.here.take_count_due(now) {
             let here = &self.here[room];
             let (name, members) = (Arc::clone(&here.name), here.users);
             let event = self.event(now, Some(name), Body::Members { members });

@@ -84,6 +84,36 @@ fn above_presence_max_only_the_count_is_told_at_most_once_a_second() {
 }
 
 #[test]
+fn the_count_of_a_very_large_room_is_told_once_in_as_many_milliseconds_as_it_has_members() {
+    let mut world = World::with(Limits { presence_max: 2, ..Limits::default() });
+    let ada = world.enter(1, "ada");
+    let enter = |world: &mut World, numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            world.enter(number, &format!("user{number}"));
+        }
+    };
+    enter(&mut world, 2..=1_000);
+    world.wait(0);
+    enter(&mut world, 1_001..=1_500);
+    world.hears(ada);
+    // With 1,000 members it is still a second.
+    world.wait(999);
+    assert!(world.hears(ada).is_empty());
+    world.wait(1);
+    assert_eq!(world.hears(ada), ["lobby members 1500"]);
+    enter(&mut world, 1_501..=1_501);
+    world.wait(1_499);
+    assert!(world.hears(ada).is_empty());
+    world.wait(1);
+    assert_eq!(world.hears(ada), ["lobby members 1501"]);
+    // It was quiet for long: the next one is told at once.
+    world.wait(1_501);
+    enter(&mut world, 1_502..=1_502);
+    world.wait(0);
+    assert_eq!(world.hears(ada), ["lobby members 1502"]);
+}
+
+#[test]
 fn back_at_presence_max_leaves_are_told_one_by_one_again() {
     let mut world = World::with(Limits { presence_max: 2, ..Limits::default() });
     let (ada, bob, eve) = (world.enter(1, "ada"), world.enter(2, "bob"), world.enter(3, "eve"));

@@ -80,7 +80,7 @@ settings! {
         /// The rooms that every new session joins. The first is where its messages go until it says otherwise.
         auto_join: Vec<String> = vec!["lobby".to_owned()], check rules::rooms;
         /// Members up to which everybody in a room is told of each one who joins or leaves. In larger rooms they are
-        /// told the count, at most once a second.
+        /// told the count, at most once a second; with more than 1,000 of them, once in as many milliseconds.
         presence_max: u32 = 100, in 0..=1_000_000, unit "members";
     }
 
