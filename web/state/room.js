@@ -4,7 +4,7 @@
 
 /** Lines that are kept, and drawn. */
 export const WINDOW = 240;
-/** Lines over that before the far end is cut: cutting one for each new line would be work for nothing. */
+/** Lines over that before the far end is cut, many at once. */
 const SLACK = 40;
 /** Comings and goings named in one folded line. */
 const COMINGS_MAX = 40;

@@ -136,7 +136,7 @@ async function findSockets(list, app) {
   }
 }
 
-/** A picture for the camera, with an address that a phone can reach. @param {HTMLElement} part @param {Promise<About>} asked */
+/** A picture for a phone's camera. @param {HTMLElement} part @param {Promise<About>} asked */
 async function drawPhone(part, asked) {
   const about = await asked;
   const isLocal = /^(localhost|127\.|\[::1\]|.*\.localhost$)/.test(location.hostname);

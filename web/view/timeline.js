@@ -23,7 +23,7 @@ export class Timeline {
   #epoch = '';
   #isStuck = true;
   #wasLoaded = false;
-  /** The room as it is on the page; what came since is drawn with the next frame. @type {Room | null} */
+  /** As it is on the page. @type {Room | null} */
   #drawn = null;
   /** @type {number | null} */
   #target = null;
@@ -76,7 +76,7 @@ export class Timeline {
     session.dispatch({ do: 'following', key: current, following: true });
   }
 
-  /** Shows one message of the current room, wherever in the history it is. @param {number} seq */
+  /** Shows a message, wherever in the history it is. @param {number} seq */
   async jump(seq) {
     const { session, current } = this.#app;
     this.#target = seq;
@@ -189,14 +189,13 @@ export class Timeline {
   #scrolled() {
     const { session, current } = this.#app;
     const room = session.room(current);
-    const drawn = this.#drawn;
-    if (!room || !drawn || room.key !== this.#key) return;
+    if (!room || room.key !== this.#key) return;
     this.#hideActions();
-    // The reader is somewhere in what is drawn: a page that has come and is not drawn yet would make this the wrong place.
-    const isStuck = this.#isNearEnd() && drawn.atEnd;
+    // What has come and is not drawn yet is not where the reader is.
+    const isStuck = this.#isNearEnd() && this.#drawn?.atEnd === true;
     this.#isStuck = isStuck;
     if (isStuck !== room.following) session.dispatch({ do: 'following', key: current, following: isStuck });
-    if (drawn === room) this.#edges(room);
+    if (this.#drawn === room) this.#edges(room);
   }
 
   /** Loads more when the reader comes near the edge of what is there. @param {Room} room */
@@ -237,7 +236,7 @@ export class Timeline {
     element.focus({ preventScroll: true });
   }
 
-  /** One article is in the order of the Tab key: the one that was used last, else the newest. */
+  /** The Tab key leads to one article: the one used last, else the newest. */
   #rove() {
     const isUsed = this.#active?.contains(document.activeElement) || this.#actions.contains(document.activeElement);
     if (this.#active?.isConnected && (isUsed || !this.#isStuck)) return;
