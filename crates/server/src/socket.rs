@@ -2,12 +2,12 @@
 
 use rustls::ServerConnection;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use switchboard_sys::LazyStream;
 
 /// Plaintext that rustls may hold encrypted and unsent: two records, so that a slow reader's bytes wait in its outbox,
 /// where they are counted, and not here.
@@ -19,7 +19,7 @@ pub(crate) trait Tcp: AsFd {
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
-impl Tcp for TcpStream {
+impl Tcp for LazyStream {
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         Self::try_read(self, buffer)
     }
@@ -41,7 +41,7 @@ impl Tcp for std::net::TcpStream {
 
 /// A TCP socket and, where there is one, the TLS connection on it. While it is found out what a connection speaks, its
 /// thread's runtime can wait for the socket.
-pub(crate) struct Socket<T = TcpStream> {
+pub(crate) struct Socket<T = LazyStream> {
     tcp: T,
     tls: Option<Box<RefCell<ServerConnection>>>,
 }
@@ -51,32 +51,28 @@ pub(crate) type Loose = Socket<std::net::TcpStream>;
 
 impl Socket {
     /// Parts a socket from this thread's runtime.
-    ///
-    /// # Errors
-    /// The runtime does not let it go.
-    pub(crate) fn loosen(self) -> io::Result<Loose> {
-        Ok(Loose { tcp: self.tcp.into_std()?, tls: self.tls })
-    }
-
-    /// Lets this thread's runtime wait for a socket.
-    ///
-    /// # Errors
-    /// The runtime does not take it.
-    pub(crate) fn fasten(loose: Loose) -> io::Result<Self> {
-        Ok(Self { tcp: TcpStream::from_std(loose.tcp)?, tls: loose.tls })
-    }
-
-    /// A socket without TLS.
     #[must_use]
-    pub(crate) const fn plain(tcp: TcpStream) -> Self {
-        Self { tcp, tls: None }
+    pub(crate) fn loosen(self) -> Loose {
+        Loose { tcp: self.tcp.into_inner(), tls: self.tls }
+    }
+
+    /// Lets this thread's runtime wait for a socket, when somebody has to wait.
+    #[must_use]
+    pub(crate) fn fasten(loose: Loose) -> Self {
+        Self { tcp: LazyStream::new(loose.tcp), tls: loose.tls }
+    }
+
+    /// A socket without TLS. It must not block.
+    #[must_use]
+    pub(crate) fn plain(tcp: std::net::TcpStream) -> Self {
+        Self { tcp: LazyStream::new(tcp), tls: None }
     }
 
     /// Begins TLS on a socket from which `first` was read already.
     ///
     /// # Errors
     /// What was read is not TLS.
-    pub(crate) fn tls(tcp: TcpStream, config: Arc<rustls::ServerConfig>, mut first: &[u8]) -> io::Result<Self> {
+    pub(crate) fn tls(tcp: LazyStream, config: Arc<rustls::ServerConfig>, mut first: &[u8]) -> io::Result<Self> {
         let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
         tls.set_buffer_limit(Some(TLS_BUFFER));
         while !first.is_empty() {
@@ -99,20 +95,23 @@ impl Socket {
     pub(crate) async fn handshake(&self) -> io::Result<()> {
         let Some(tls) = &self.tls else { return Ok(()) };
         loop {
-            let (handshaking, interest) = {
+            let (handshaking, wants_write) = {
                 let mut tls = tls.borrow_mut();
                 send_tls(&self.tcp, &mut tls)?;
-                let interest = if tls.wants_write() { Interest::WRITABLE } else { Interest::READABLE };
-                (tls.is_handshaking(), interest)
+                (tls.is_handshaking(), tls.wants_write())
             };
             if !handshaking {
                 return Ok(());
             }
-            self.tcp.ready(interest).await?;
-            match self.receive_tls(&mut tls.borrow_mut()) {
+            if wants_write {
+                poll_fn(|context| self.tcp.poll_write_ready(context)).await?;
+                continue;
+            }
+            let received = self.receive_tls(&mut tls.borrow_mut());
+            match received {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable().await?,
                 Err(error) => return Err(error),
             }
         }
@@ -121,14 +120,14 @@ impl Socket {
     /// Waits until there is something to read, or the socket has failed.
     ///
     /// # Errors
-    /// The reactor is gone.
+    /// The runtime does not take the socket.
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.tcp.readable().await
+        poll_fn(|context| self.tcp.poll_read_ready(context)).await
     }
 
     /// The TCP socket of a connection without TLS, to begin TLS on it.
     #[must_use]
-    pub(crate) fn into_tcp(self) -> TcpStream {
+    pub(crate) fn into_tcp(self) -> LazyStream {
         self.tcp
     }
 }

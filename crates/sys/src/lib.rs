@@ -28,5 +28,5 @@ pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Seat, Writes};
 pub use host::host_name;
 pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;
-pub use readiness::await_poll;
+pub use readiness::{Acceptor, LazyStream, await_poll};
 pub use round_trip::tcp_round_trip;

@@ -187,7 +187,7 @@ async fn converse(
                 observe: language == Some(Choice::Text),
                 idle_ms: arrivals.idle_ms,
             };
-            local.open(socket.loosen()?, permit, opening, &mut left);
+            local.open(socket.loosen(), permit, opening, &mut left);
             return Ok(Turn::HandedOver);
         }
         Some(Next::Engine(promise)) => {
@@ -221,7 +221,7 @@ async fn go_on(
         socketio::Target::New => {
             let framing = Framing::websocket(promise.compression);
             let (_, carrier) = endpoint.begin(&promise.query, local, framing).map_err(std::io::Error::other)?;
-            local.open_engine(socket.loosen()?, permit, carrier, promise.peer, &mut first);
+            local.open_engine(socket.loosen(), permit, carrier, promise.peer, &mut first);
             return Ok(());
         }
         socketio::Target::TakeOver(sid) => sid,
@@ -235,7 +235,7 @@ async fn go_on(
     };
     let patience = Duration::from_millis(endpoint.settings.upgrade_timeout_ms);
     let compression = promise.compression;
-    let probe = Box::new(Probe { sid, socket: socket.loosen()?, permit, first, patience, compression });
+    let probe = Box::new(Probe { sid, socket: socket.loosen(), permit, first, patience, compression });
     // It counts where it goes.
     local.count_out();
     if sid.shard() == local.environment.settings.number {

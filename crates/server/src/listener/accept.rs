@@ -5,10 +5,11 @@ use crate::admission::{Admission, LogLimiter};
 use crate::config::Pin;
 use crate::metrics::Metrics;
 use crate::shard::driver::{Inbound, ShardHandle};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use switchboard_sys::Acceptor;
 
 /// How long accepting rests when the descriptors are used up: connections that end meanwhile make room.
 const REST: Duration = Duration::from_millis(50);
@@ -27,7 +28,7 @@ pub(crate) struct Door {
 
 impl Door {
     /// Accepts connections until it is dropped.
-    pub(crate) async fn accept(self, listener: TcpListener, local: SocketAddr, pin: Pin) {
+    pub(crate) async fn accept(self, listener: Acceptor, local: SocketAddr, pin: Pin) {
         let mut failures = LogLimiter::new(LOG_INTERVAL);
         let mut refusals = LogLimiter::new(LOG_INTERVAL);
         let mut next = 0;
@@ -62,7 +63,6 @@ impl Door {
                     continue;
                 }
             };
-            let Ok(stream) = stream.into_std() else { continue };
             next = self.least_loaded(next + 1);
             self.shards[next].hand(Inbound::Accepted(Accepted { stream, peer, local, pin, permit })).await;
         }
@@ -75,7 +75,43 @@ impl Door {
     }
 }
 
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+/// Begins to accept: no delay for small messages, and a peer that vanished is noticed within two minutes. What is set for a
+/// listener holds for its connections.
+///
+/// # Errors
+/// The system refuses an option, or the runtime takes no more.
+pub(crate) fn open(listener: TcpListener) -> io::Result<Acceptor> {
+    let socket = socket2::SockRef::from(&listener);
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    socket.set_tcp_keepalive(&keepalive)?;
+    Acceptor::new(listener)
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_are_as_their_listener() {
+        let listener = crate::ports::bind_tcp("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let acceptor = open(listener).expect("a listener");
+        let _far = std::net::TcpStream::connect(address).expect("a connection");
+        let (near, _) = acceptor.accept().await.expect("a connection");
+        let near = socket2::SockRef::from(&near);
+        assert!(near.tcp_nodelay().expect("an option") && near.nonblocking().expect("an option"));
+        assert!(near.keepalive().expect("an option"));
+        assert_eq!(near.tcp_keepalive_time().expect("an option"), Duration::from_secs(60));
+        assert_eq!(near.tcp_keepalive_interval().expect("an option"), Duration::from_secs(15));
+        assert_eq!(near.tcp_keepalive_retries().expect("an option"), 4);
+    }
 }

@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use switchboard_core::Via;
 use switchboard_protocols::{Conversation, Language, Settings, conversation};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Silence on a raw connection that makes it a text connection: longer than a client needs that means to speak first,
@@ -33,6 +32,7 @@ const SILENCE_IN_TLS: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a shard.
 pub struct Accepted {
+    /// It does not block.
     pub stream: std::net::TcpStream,
     pub peer: SocketAddr,
     pub local: SocketAddr,
@@ -108,18 +108,17 @@ impl Arrivals {
 
     async fn begin(&self, local: &Rc<Local>, accepted: Accepted) -> io::Result<()> {
         let Accepted { stream, peer, local: at, pin, mut permit } = accepted;
-        let tcp = prepare(stream)?;
+        let socket = Socket::plain(stream);
         let mut route = Route { peer, local: at, proxied: self.is_proxy(peer.ip()) };
         let mut first = First::default();
         if route.proxied && self.proxy_protocol {
-            let named = timeout(self.handshake_timeout, proxy::read(&tcp)).await??;
+            let named = timeout(self.handshake_timeout, proxy::read(&socket)).await??;
             if let Some(client) = named {
                 permit.locate(client.ip()).map_err(io::Error::other)?;
                 route.peer = client;
             }
             route.proxied = false;
         }
-        let socket = Socket::plain(tcp);
         let expects_tls = self.tls.is_some() && !route.peer.ip().to_canonical().is_loopback();
         let silence = if expects_tls { SILENCE_IN_TLS } else { SILENCE };
         let said = self.listen(&socket, &mut first, pin, silence).await?;
@@ -193,7 +192,7 @@ impl Arrivals {
             observe: matches!(language, Language::Text(_)),
             idle_ms: self.idle_ms,
         };
-        local.open(socket.loosen()?, permit, opening, &mut first.take());
+        local.open(socket.loosen(), permit, opening, &mut first.take());
         Ok(())
     }
 }
@@ -203,19 +202,6 @@ pub(crate) fn note_end(local: &Local, peer: SocketAddr, error: &io::Error) {
     // Port scans, health checks and spare sockets of browsers end here every second.
     tracing::debug!(address = %peer, %error, "a connection came to nothing");
     local.environment.metrics.handshake_failures.inc();
-}
-
-/// Readies a fresh socket: no delay for small messages, and a peer that vanished is noticed within two minutes.
-fn prepare(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    let socket = socket2::SockRef::from(&stream);
-    socket.set_tcp_nodelay(true)?;
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
-    socket.set_tcp_keepalive(&keepalive)?;
-    TcpStream::from_std(stream)
 }
 
 fn foreign(what: &'static str) -> io::Error {

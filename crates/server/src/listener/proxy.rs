@@ -1,8 +1,8 @@
 //! The PROXY protocol, versions 1 and 2: whom a trusted proxy's connection is for.
 
+use crate::socket::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tokio::net::TcpStream;
 
 /// The longest header of version 1, its line end included (PROXY protocol, 2.1).
 const V1_BYTES_MAX: usize = 107;
@@ -18,7 +18,7 @@ const V2_EXTRA_MAX: usize = 1_024;
 ///
 /// # Errors
 /// There is no header, or a broken one.
-pub(super) async fn read(tcp: &TcpStream) -> io::Result<Option<SocketAddr>> {
+pub(super) async fn read(socket: &Socket) -> io::Result<Option<SocketAddr>> {
     let mut head = Vec::with_capacity(V1_BYTES_MAX);
     loop {
         let wanted = match wanted(&head)? {
@@ -27,8 +27,8 @@ pub(super) async fn read(tcp: &TcpStream) -> io::Result<Option<SocketAddr>> {
         };
         let mut buffer = [0; 256];
         let wanted = wanted.min(buffer.len());
-        tcp.readable().await?;
-        match tcp.try_read(&mut buffer[..wanted]) {
+        socket.readable().await?;
+        match socket.try_read(&mut buffer[..wanted]) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => head.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -12,7 +12,7 @@ use crate::engine::mailbox::Mailbox;
 use crate::http::{Files, Policy, Readiness, Site};
 use crate::lan::{Invitation, join_code};
 use crate::listener::Arrivals;
-use crate::listener::accept::Door;
+use crate::listener::accept::{self, Door};
 use crate::metrics::Metrics;
 use crate::sequencer::LocalQueue;
 use crate::shard;
@@ -26,7 +26,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use switchboard_protocols::{Settings, TextStyle, conversation};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads that read history; SQLite lets them read while the writer writes.
@@ -251,7 +250,7 @@ impl House {
                 shard.hand(Inbound::Datagrams(udp)).await;
             }
             if let Some(tcp) = listener.tcp {
-                let tcp = TcpListener::from_std(tcp)?;
+                let tcp = accept::open(tcp)?;
                 accepting.spawn(self.door.clone().accept(tcp, listener.address, listener.pin));
             }
             lines.push_str(&format!("switchboard: ready on {}\n", listener.address));

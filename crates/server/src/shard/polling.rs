@@ -375,7 +375,7 @@ impl Local {
     /// A WebSocket wants to take a session over.
     pub(crate) fn probe(self: Rc<Self>, probe: Probe) {
         let Probe { sid, socket, permit, first, patience, compression } = probe;
-        let Ok(socket) = Socket::fasten(socket) else { return };
+        let socket = Socket::fasten(socket);
         self.count_in();
         spawn_local(async move {
             let until = Instant::now() + patience;
@@ -470,7 +470,7 @@ impl Local {
         if !self.peek(|shard| shard.is_open(slot)) {
             return false;
         }
-        let Ok(socket) = socket.loosen() else { return false };
+        let socket = socket.loosen();
         self.polling.slots.borrow_mut().remove(&sid);
         if let Some(tell) = poll.waiting.take() {
             let _ = tell.send(Outcome::Refused(Refused::BadRequest));
