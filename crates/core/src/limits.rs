@@ -40,9 +40,13 @@ pub const RESUME_ROOMS_MAX: usize = 1_000;
 /// At most one typing event goes out for each session in this time, in milliseconds.
 pub const TYPING_INTERVAL_MS: u64 = 1_000;
 
-/// The count of a large room's members is told at most once in this time, in milliseconds. With more than 1,000 members
-/// it is a millisecond for each of them, so that nobody who comes and goes makes more than 1,000 deliveries a second.
+/// The count of a large room's members is told at most once in this time, in milliseconds.
 pub const PRESENCE_INTERVAL_MS: u64 = 1_000;
+
+/// Above so many members a room is very large: its count is told [`PRESENCE_INTERVAL_MS`] after it changed, by when a
+/// crowd has come or gone, and at most once in a millisecond for each member, so that nobody who comes and goes makes more
+/// than 1,000 deliveries a second.
+pub const VERY_LARGE_ROOM: u32 = 1_000;
 
 /// A token is good for this long after it was issued, in milliseconds: a day, as long as de-duplication lasts. While
 /// its session is alive it is good however old it is.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 /// An event or a reply as the bytes of one dialect. Atomic: it is written whole or, when the connection ends, not at
 /// all. Cloning it shares the bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame(Bytes);
 
 impl Frame {

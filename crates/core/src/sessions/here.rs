@@ -1,7 +1,7 @@
 //! The rooms that somebody on this node is in: their members, and who has still to be told how many.
 
 use crate::ids::{RoomId, SessionId, Time};
-use crate::limits::PRESENCE_INTERVAL_MS;
+use crate::limits::{PRESENCE_INTERVAL_MS, VERY_LARGE_ROOM};
 use crate::rooms::Rooms;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
@@ -109,13 +109,14 @@ impl RoomsHere {
     pub(super) fn want_count(&mut self, room: RoomId, now: Time) {
         let here = &mut self[room];
         if here.count_due.is_none() {
-            let due = here.count_after.max(now);
+            let wait_ms = if here.users > VERY_LARGE_ROOM { PRESENCE_INTERVAL_MS } else { 0 };
+            let due = here.count_after.max(now.plus(wait_ms));
             here.count_due = Some(due);
             self.counts_due.insert((due, room));
         }
     }
 
-    /// A room whose number of members is due now; it may be told again after [`PRESENCE_INTERVAL_MS`].
+    /// A room whose number of members is due now; it may be told again after [`PRESENCE_INTERVAL_MS`], or later.
     pub(super) fn take_count_due(&mut self, now: Time) -> Option<RoomId> {
         let (due, room) = *self.counts_due.first()?;
         if due > now {
@@ -124,7 +125,8 @@ impl RoomsHere {
         self.counts_due.pop_first();
         let here = &mut self[room];
         here.count_due = None;
-        here.count_after = now.plus(PRESENCE_INTERVAL_MS.max(u64::from(here.users)));
+        let interval_ms = if here.users > VERY_LARGE_ROOM { here.users.into() } else { PRESENCE_INTERVAL_MS };
+        here.count_after = now.plus(interval_ms);
         Some(room)
     }
 

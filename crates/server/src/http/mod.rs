@@ -7,21 +7,23 @@ mod origin;
 mod parked;
 mod site;
 pub(crate) mod socketio;
+mod upgrade;
 mod wires;
 
 use crate::admission::Permit;
 use crate::listener::{Route, note_end};
-use crate::shard::Opening;
-use crate::shard::driver::{Inbound, Local};
-use crate::shard::polling::{Outcome, Probe};
+use crate::shard::driver::Local;
 use crate::socket::Socket;
 pub(crate) use files::Files;
+use hyper::Request;
+use hyper::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use io::HttpIo;
 pub(crate) use origin::Policy;
 use parked::Parked;
+use site::Answer;
 pub(crate) use site::{Readiness, Site};
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -30,12 +32,12 @@ use std::io::IoSlice;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-use switchboard_core::Via;
-use switchboard_protocols::Framing;
-use switchboard_protocols::conversation::{self, Choice};
-use switchboard_protocols::framing::websocket::{CloseCode, Deflate, frame};
+use switchboard_protocols::Frame;
+use switchboard_protocols::conversation::Choice;
+use switchboard_protocols::framing::websocket::Deflate;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
+use upgrade::{Shaken, switch_over};
 
 /// How long a client may take to read an answer after which we close.
 const LINGER: Duration = Duration::from_secs(2);
@@ -62,12 +64,18 @@ pub(crate) struct Upgrade {
 
 /// What a request makes of its connection.
 enum Next {
-    /// When it is answered, a WebSocket.
-    WebSocket(Upgrade),
-    /// When it is answered, a WebSocket of an Engine.IO session.
-    Engine(socketio::Promise),
+    /// When it is answered, something else.
+    Switch(Switch),
     /// Until it is answered, nothing but a socket.
     Park(Box<Parked>),
+}
+
+/// What a connection goes on as.
+enum Switch {
+    /// A WebSocket.
+    WebSocket(Upgrade),
+    /// A WebSocket of an Engine.IO session.
+    Engine(socketio::Promise),
 }
 
 /// How far [`converse`] came.
@@ -96,7 +104,11 @@ pub(crate) fn receive(local: Rc<Local>, visitor: Box<Visitor>, first: Vec<u8>) {
 /// # Errors
 /// The connection ended: as it should, or because the peer broke the rules or was too slow (408).
 async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>) -> std::io::Result<()> {
-    let mut answered = None;
+    let mut answered;
+    (visitor, first, answered) = match Box::pin(upgrade::shake_hands(local, visitor, first)).await? {
+        Shaken::HandedOver => return Ok(()),
+        Shaken::Not(visitor, first, answer) => (visitor, first, answer),
+    };
     loop {
         // The box is gone while a poll waits, and the task that is left is small.
         let mut parked;
@@ -108,7 +120,7 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
         let outcome = parked.wait(&visitor.socket, &mut first).await;
         local.environment.metrics.parked_polls.dec();
         match outcome {
-            Ok(outcome) => answered = Some((parked, outcome)),
+            Ok(outcome) => answered = Some(Box::pin(parked.resume(outcome, &mut first)).await),
             Err(error) => {
                 visitor.socket.shut();
                 return Err(error);
@@ -117,39 +129,51 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
     }
 }
 
-/// Speaks HTTP until there is nothing to say, beginning with the answer to the poll that waited, if one did.
+/// What a request is answered; what becomes of its connection goes into `next`.
+async fn respond<B>(
+    local: &Rc<Local>,
+    request: Request<B>,
+    route: Route,
+    needs_tls: bool,
+    next: &RefCell<Option<Next>>,
+) -> Answer
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+{
+    let arrivals = &local.environment.arrivals;
+    let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
+    let path = request.uri().path();
+    let script = endpoint
+        .and_then(|endpoint| path.strip_prefix(&*endpoint.path))
+        .and_then(|name| arrivals.site.files.script(request.method(), name, request.headers()));
+    if let Some(script) = script {
+        return script;
+    }
+    let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
+    let mut endpoints = endpoint.into_iter().chain(polling);
+    match endpoints.find(|endpoint| endpoint.is_at(request.uri().path())) {
+        Some(endpoint) => endpoint.respond(arrivals, local, request, route, next).await,
+        None => arrivals.site.respond(arrivals, request, route, needs_tls, next).await,
+    }
+}
+
+/// Speaks HTTP until there is nothing to say. `answered` is for its first request.
 async fn converse(
     local: &Rc<Local>,
     visitor: Box<Visitor>,
-    mut first: Vec<u8>,
-    answered: Option<(Box<Parked>, Outcome)>,
+    first: Vec<u8>,
+    answered: Option<Box<Answer>>,
 ) -> std::io::Result<Turn> {
     let arrivals = &local.environment.arrivals;
-    let Visitor { socket, route, mut permit, needs_tls } = *visitor;
-    let answer = Cell::new(match answered {
-        Some((parked, outcome)) => Some(parked.resume(outcome, &mut first).await),
-        None => None,
-    });
+    let Visitor { socket, route, permit, needs_tls } = *visitor;
+    let answered = Cell::new(answered);
     let next = RefCell::new(None);
     let service = service_fn(|request| {
-        let (answer, next) = (&answer, &next);
+        let (answered, next) = (&answered, &next);
         Box::pin(async move {
-            if let Some(answer) = answer.take() {
-                return Ok(answer);
-            }
-            let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
-            let path = request.uri().path();
-            let script = endpoint
-                .and_then(|endpoint| path.strip_prefix(&*endpoint.path))
-                .and_then(|name| arrivals.site.files.script(request.method(), name, request.headers()));
-            if let Some(script) = script {
-                return Ok(script);
-            }
-            let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
-            let mut endpoints = endpoint.into_iter().chain(polling);
-            Ok::<_, Infallible>(match endpoints.find(|endpoint| endpoint.is_at(request.uri().path())) {
-                Some(endpoint) => endpoint.respond(arrivals, local, request, route, next).await,
-                None => arrivals.site.respond(arrivals, request, route, needs_tls, next).await,
+            Ok::<_, Infallible>(match answered.take() {
+                Some(answer) => *answer,
+                None => respond(local, request, route, needs_tls, next).await,
             })
         })
     });
@@ -169,33 +193,16 @@ async fn converse(
     })
     .await;
     let parts = connection.into_parts();
-    let (socket, mut left) = parts.io.into_parts(&parts.read_buf);
+    let (socket, left) = parts.io.into_parts(&parts.read_buf);
     match next.take() {
         Some(Next::Park(parked)) if is_parked => {
             return Ok(Turn::Parked(Box::new(Visitor { socket, route, permit, needs_tls }), parked, left));
         }
         // A poll whose client is gone.
         Some(Next::Park(_)) | None => {}
-        Some(Next::WebSocket(Upgrade { compression, language, peer })) => {
+        Some(Next::Switch(switch)) => {
             served.map_err(std::io::Error::other)?;
-            permit.locate(peer.ip()).map_err(std::io::Error::other)?;
-            let opening = Opening {
-                conversation: conversation::websocket(&arrivals.conversations, compression, language, local.tick()),
-                via: Via::WebSocket,
-                address: Some(peer),
-                // Whoever chose text is greeted, like every line client; the others speak first.
-                observe: language == Some(Choice::Text),
-                idle_ms: arrivals.idle_ms,
-            };
-            local.open(socket.loosen(), permit, opening, &mut left);
-            return Ok(Turn::HandedOver);
-        }
-        Some(Next::Engine(promise)) => {
-            served.map_err(std::io::Error::other)?;
-            permit.locate(promise.peer.ip()).map_err(std::io::Error::other)?;
-            // Whoever promised is there.
-            let endpoint = arrivals.socketio.as_ref().ok_or(std::io::ErrorKind::NotFound)?;
-            go_on(endpoint, local, socket, permit, left, &promise).await?;
+            switch_over(local, socket, permit, switch, Frame::default(), left).await?;
             return Ok(Turn::HandedOver);
         }
     }
@@ -206,44 +213,6 @@ async fn converse(
     // Closing with unread bytes would reset the connection, and the answer with it.
     let _ = timeout(LINGER, drain(&socket)).await;
     Err(served.map_or_else(std::io::Error::other, |()| std::io::ErrorKind::UnexpectedEof.into()))
-}
-
-/// Makes an Engine.IO session of a WebSocket, or hands it to the shard whose session it wants to take over.
-async fn go_on(
-    endpoint: &socketio::Endpoint,
-    local: &Rc<Local>,
-    socket: Socket,
-    permit: Permit,
-    mut first: Vec<u8>,
-    promise: &socketio::Promise,
-) -> std::io::Result<()> {
-    let sid = match promise.target {
-        socketio::Target::New => {
-            let framing = Framing::websocket(promise.compression);
-            let (_, carrier) = endpoint.begin(&promise.query, local, framing).map_err(std::io::Error::other)?;
-            local.open_engine(socket.loosen(), permit, carrier, promise.peer, &mut first);
-            return Ok(());
-        }
-        socketio::Target::TakeOver(sid) => sid,
-        socketio::Target::Nothing => {
-            let close = frame::close(CloseCode::POLICY, "the session has a WebSocket already");
-            let _ = socket.try_write(&[IoSlice::new(&close)]);
-            socket.shut();
-            let _ = timeout(LINGER, drain(&socket)).await;
-            return Err(std::io::ErrorKind::AlreadyExists.into());
-        }
-    };
-    let patience = Duration::from_millis(endpoint.settings.upgrade_timeout_ms);
-    let compression = promise.compression;
-    let probe = Box::new(Probe { sid, socket: socket.loosen(), permit, first, patience, compression });
-    // It counts where it goes.
-    local.count_out();
-    if sid.shard() == local.environment.settings.number {
-        local.clone().probe(*probe);
-    } else if let Some(shard) = local.environment.arrivals.shards.get(usize::from(sid.shard())) {
-        shard.hand(Inbound::Probe(probe)).await;
-    }
-    Ok(())
 }
 
 /// Tells a client that began a request and did not finish it in time (RFC 9110, 15.5.9).

@@ -105,9 +105,9 @@ impl Parked {
     }
 
     /// The answer. `first` begins with its request then.
-    pub(super) async fn resume(self, outcome: Outcome, first: &mut Vec<u8>) -> Answer {
+    pub(super) async fn resume(self, outcome: Outcome, first: &mut Vec<u8>) -> Box<Answer> {
         first.splice(..0, self.stub);
-        self.manner.apply(answer(outcome)).await
+        Box::new(self.manner.apply(answer(outcome)).await)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::files::{Files, percent_decoded};
 use super::origin::Policy;
 use super::socketio::Endpoint;
-use super::{Next, Upgrade};
+use super::{Next, Switch, Upgrade};
 use super::{assets, wires};
 use crate::lan::{private_addresses, qr_svg};
 use crate::listener::{Arrivals, Route};
@@ -313,7 +313,7 @@ fn web_socket<B>(
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    next.replace(Some(Next::WebSocket(Upgrade { compression, language, peer })));
+    next.replace(Some(Next::Switch(Switch::WebSocket(Upgrade { compression, language, peer }))));
     answer
 }
 

@@ -1,9 +1,9 @@
 //! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
 //! origins must be told for that.
 
-use super::Next;
 use super::parked::{Parked, Waiting};
 use super::site::{Answer, agree, client_of, host_of, plain};
+use super::{Next, Switch};
 use crate::listener::{Arrivals, Route};
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Wish};
@@ -302,7 +302,7 @@ async fn park(parked: Parked, next: &RefCell<Option<Next>>) -> Outcome {
     next.replace(Some(Next::Park(Box::new(parked))));
     let outcome = poll_fn(|context| match &mut *next.borrow_mut() {
         Some(Next::Park(parked)) => parked.poll_outcome(context),
-        Some(Next::WebSocket(_) | Next::Engine(_)) | None => Poll::Pending,
+        Some(Next::Switch(_)) | None => Poll::Pending,
     })
     .await;
     next.take();
@@ -327,7 +327,7 @@ fn switch<B>(
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     let compression = agree(&asked, compression_min, headers);
-    next.replace(Some(Next::Engine(Promise { query, target, peer, compression })));
+    next.replace(Some(Next::Switch(Switch::Engine(Promise { query, target, peer, compression }))));
     answer
 }
 

@@ -42,17 +42,15 @@ impl First {
         patience: Duration,
     ) -> io::Result<Said> {
         let begun = Instant::now();
-        let mut buffer = [0; FIRST_BYTES];
         loop {
             // An empty line is no word: it decides as little as silence does.
             let said_nothing = self.0.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
             let wait = silence.filter(|_| said_nothing).unwrap_or(patience);
-            match socket.try_read(&mut buffer) {
+            match self.read_once(socket) {
                 Ok(0) if said_nothing => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // The end decides what was still open: half a request line is nothing that HTTP could go on with.
                 Ok(0) => return Ok(Said::Text),
-                Ok(count) => {
-                    self.0.extend_from_slice(&buffer[..count]);
+                Ok(_) => {
                     let from = self.0.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
                     match judge(from.map_or(&[], |from| &self.0[from..])) {
                         Verdict::Tls => return Ok(Said::Tls),
@@ -86,5 +84,13 @@ impl First {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Takes in what is there; 0 is the end. The buffer is not part of the task that waits.
+    fn read_once(&mut self, socket: &Socket) -> io::Result<usize> {
+        let mut buffer = [0; FIRST_BYTES];
+        let count = socket.try_read(&mut buffer)?;
+        self.0.extend_from_slice(&buffer[..count]);
+        Ok(count)
     }
 }

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use switchboard_core::Via;
-use switchboard_protocols::{Conversation, Language, Settings, conversation};
+use switchboard_protocols::{Conversation, Frame, Language, Settings, conversation};
 use tokio::time::timeout;
 
 /// Silence on a raw connection that makes it a text connection: longer than a client needs that means to speak first,
@@ -191,6 +191,7 @@ impl Arrivals {
             // Greeted at once, whether it speaks first or not: its first words are a message only after some quiet.
             observe: matches!(language, Language::Text(_)),
             idle_ms: self.idle_ms,
+            head: Frame::default(),
         };
         local.open(socket.loosen(), permit, opening, &mut first.take());
         Ok(())
@@ -206,4 +207,21 @@ pub(crate) fn note_end(local: &Local, peer: SocketAddr, error: &io::Error) {
 
 fn foreign(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the task of a connection that has said nothing yet. It is moved several times, and there may be many.
+    const TASK_BYTES_MAX: usize = 1_024;
+
+    const fn size<'a, F: Future>(_: fn(&'a Arrivals, &'a Rc<Local>, Accepted) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_that_arrives_is_small() {
+        assert!(size(Arrivals::receive) <= TASK_BYTES_MAX, "{} bytes", size(Arrivals::receive));
+    }
 }

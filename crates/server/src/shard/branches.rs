@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::engineio::payload::SEPARATOR;
 use switchboard_protocols::socketio::encode::reframe;
-use switchboard_protocols::{Framing, Tick};
+use switchboard_protocols::{Frame, Framing, Tick};
 
 /// The branches of a connection: the number that its conversation gave each, and its slot. Nearly always none or one.
 pub(super) type Branches = SmallVec<[(u32, u32); 1]>;
@@ -24,7 +24,8 @@ impl Shard {
         }
         let (via, address) = (connection.via, connection.address);
         let Some(conversation) = connection.conversation.branch(number) else { return };
-        let slot = self.open(now, Opening { conversation, via, address, observe: false, idle_ms: 0 });
+        let slot =
+            self.open(now, Opening { conversation, via, address, observe: false, idle_ms: 0, head: Frame::default() });
         self.connections[slot as usize].carrier = Some(carrier);
         self.connections[carrier as usize].branches.push((number, slot));
         self.branches += 1;

@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use switchboard_core::Via;
+use switchboard_protocols::Frame;
 use switchboard_protocols::first::{Verdict, judge};
 use switchboard_sys::{BATCH_MAX, Seat, send_datagrams};
 use tokio::net::UdpSocket;
@@ -173,6 +174,7 @@ impl Datagrams {
             address: from,
             observe: false,
             idle_ms: arrivals.udp_idle_ms,
+            head: Frame::default(),
         };
         let now = local.tick();
         let slot = local.with(|shard| shard.open(now, opening));

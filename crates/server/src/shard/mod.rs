@@ -77,6 +77,8 @@ pub struct Opening {
     pub observe: bool,
     /// Silence after which it is closed, in milliseconds; 0 for never.
     pub idle_ms: u64,
+    /// What goes before all else: the answer that makes it a WebSocket, if that is not sent yet.
+    pub head: Frame,
 }
 
 /// What the shard wants its driver to do.
@@ -210,6 +212,9 @@ impl Shard {
             branches: branches::Branches::new(),
         });
         self.population.change(opening.via, dialect, 1);
+        if !opening.head.is_empty() {
+            self.push(slot, opening.head);
+        }
         if opening.observe {
             self.introduce(slot, true);
         }

@@ -17,7 +17,7 @@ use switchboard_protocols::engineio::packet::{NOOP, PROBE, PROBE_ANSWER, UPGRADE
 use switchboard_protocols::engineio::payload::parts;
 use switchboard_protocols::engineio::{Refused, Sid};
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, frame};
-use switchboard_protocols::{Conversation, Framing, Language, Tick};
+use switchboard_protocols::{Conversation, Frame, Framing, Language, Tick};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -164,7 +164,14 @@ impl Local {
     ) -> Vec<u8> {
         let now = self.tick();
         let can_move = matches!(conversation.dialect().language, Language::SocketIo(_));
-        let opening = Opening { conversation, via: Via::Polling, address: Some(address), observe: false, idle_ms: 0 };
+        let opening = Opening {
+            conversation,
+            via: Via::Polling,
+            address: Some(address),
+            observe: false,
+            idle_ms: 0,
+            head: Frame::default(),
+        };
         let slot = self.with(|shard| shard.open(now, opening));
         permit.finish_handshake();
         let poll = Poll {
@@ -193,10 +200,12 @@ impl Local {
         permit: Permit,
         conversation: Box<dyn Conversation>,
         address: SocketAddr,
+        head: Frame,
         first: &mut [u8],
     ) {
         let now = self.tick();
-        let opening = Opening { conversation, via: Via::WebSocket, address: Some(address), observe: false, idle_ms: 0 };
+        let opening =
+            Opening { conversation, via: Via::WebSocket, address: Some(address), observe: false, idle_ms: 0, head };
         let slot = self.take_in(socket, permit, opening);
         self.with(|shard| {
             // The handshake comes before anything that was sent without waiting for it.

@@ -54,6 +54,7 @@ impl World {
             address: None,
             observe: false,
             idle_ms: 0,
+            head: Frame::default(),
         };
         let slot = self.shard.open(self.now, opening);
         self.say(slot, "{\"type\":\"hello\"}\n");
@@ -154,7 +155,14 @@ fn a_compressed_frame_is_made_once_and_one_that_is_too_short_is_everybodys() {
     let slots = [None, None, Some(deflate), Some(deflate), Some(small)].map(|compression| {
         let speech = Arc::new(Speech::default());
         let conversation = conversation::websocket(&speech, compression, Some(conversation::Choice::Json), 0);
-        let opening = Opening { conversation, via: Via::WebSocket, address: None, observe: false, idle_ms: 0 };
+        let opening = Opening {
+            conversation,
+            via: Via::WebSocket,
+            address: None,
+            observe: false,
+            idle_ms: 0,
+            head: Frame::default(),
+        };
         let slot = world.shard.open(0, opening);
         world.say(slot, "");
         let id = world.shard.connections[slot as usize].id;
@@ -247,6 +255,7 @@ fn a_slot_is_listed_once_whoever_had_it_before() {
         address: None,
         observe: false,
         idle_ms: 0,
+        head: Frame::default(),
     };
     assert_eq!(world.shard.open(0, opening), slot, "the slot is used again");
     world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());

@@ -35,7 +35,7 @@ impl Carried {
         let conversation = Box::new(Carrier::new(&Arc::default(), "SID".to_owned(), framing, false, upper, 0));
         let via = if framing == Framing::Polling { Via::Polling } else { Via::WebSocket };
         let mut world = World::new();
-        let opening = Opening { conversation, via, address: None, observe: false, idle_ms: 0 };
+        let opening = Opening { conversation, via, address: None, observe: false, idle_ms: 0, head: Frame::default() };
         let carrier = world.shard.open(0, opening);
         world.shard.receive(0, carrier, &mut []);
         let none = ConnectionId(0);

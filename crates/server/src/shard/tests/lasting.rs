@@ -11,6 +11,7 @@ pub(super) fn person(world: &mut World) -> (u32, ConnectionId) {
         address: None,
         observe: true,
         idle_ms: 0,
+        head: Frame::default(),
     };
     let slot = world.shard.open(world.now, opening);
     world.turn(usize::MAX);
