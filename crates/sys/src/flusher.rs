@@ -261,6 +261,28 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn seats_are_given_up_to_their_limit_and_one_socket_more_is_written_without() {
+        let Ok(mut flusher) = Flusher::ring() else { return eprintln!("without io_uring") };
+        let seats_max = crate::nofile().unwrap().soft.min(crate::ring::SEATS_MAX.into());
+        let (near, mut far) = pair();
+        // One socket may have several.
+        let mut seats: Vec<Seat> = (0..seats_max).map(|_| flusher.enter(near.as_fd()).expect("a seat")).collect();
+        assert_eq!(flusher.enter(near.as_fd()), None);
+        let mut writes = Writes::default();
+        for seat in [seats.last(), None] {
+            writes.push(near.as_fd(), seat, |slices| slices.push(IoSlice::new(b"word ")));
+        }
+        let mut results = Vec::new();
+        flusher.flush(&writes, &mut results);
+        let mut read = [0; 10];
+        far.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"word word ");
+        flusher.leave(seats.pop().expect("the last"));
+        assert!(flusher.enter(near.as_fd()).is_some());
+    }
+
+    #[test]
     fn what_has_no_slices_is_not_written() {
         let (near, _far) = pair();
         let mut writes = Writes::default();

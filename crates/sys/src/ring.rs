@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Sockets that a ring knows by their seat at most: a table of half a megabyte in the kernel. The others are looked up by
 /// their descriptor for each write.
-const SEATS_MAX: u32 = 65_536;
+pub(crate) const SEATS_MAX: u32 = 65_536;
 
 /// The ring, and the headers of those writes that have several slices.
 pub(crate) struct Ring {
@@ -85,9 +85,9 @@ impl Ring {
                     }
                 }
             };
-            // SAFETY: the socket (whose seat, if it has one, is its own until it leaves), the slices and their bytes are borrowed by `writes`, and the headers stand in a list
-            // that is not touched, until every write was answered below: a socket that is told not to wait is answered
-            // within the call that submits it.
+            // SAFETY: the socket (whose seat, if it has one, is its own until it leaves), the slices and their bytes are
+            // borrowed by `writes`, and the headers stand in a list that is not touched, until every write was answered
+            // below: a socket that is told not to wait is answered within the call that submits it.
             if unsafe { self.ring.submission().push(&entry.user_data(at as u64)) }.is_err() {
                 break;
             }
