@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use switchboard_core::{ConnectionId, Output, RoomId, Via};
-use switchboard_protocols::{Settings as Speech, conversation};
+use switchboard_protocols::{Frame, Settings as Speech, conversation};
 use switchboard_server::message::{Published, ToEngine, ToShard};
 use switchboard_server::shard::{Opening, Settings, Shard};
 
@@ -34,6 +34,7 @@ pub(crate) fn thousand() -> Box<dyn FnMut()> {
             address: None,
             observe: false,
             idle_ms: 0,
+            head: Frame::default(),
         };
         let slot = shard.open(0, opening);
         shard.receive(0, slot, &mut b"{\"type\":\"hello\"}\n".to_vec());

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Reply, RoomId, Seq, Time, Via};
-use switchboard_protocols::{Conversation, Framing, Language, Settings as Speech, TextStyle, conversation};
+use switchboard_protocols::{Conversation, Frame, Framing, Language, Settings as Speech, TextStyle, conversation};
 use switchboard_server::message::{Published, Read, ToEngine, ToShard};
 use switchboard_server::shard::{Opening, Settings, Shard, Want};
 use switchboard_store::Page;
@@ -202,6 +202,7 @@ impl World {
             address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000))),
             observe: choice & 1 == 1,
             idle_ms: if choice & 2 == 2 { 60_000 } else { 0 },
+            head: Frame::default(),
         };
         let slot = self.shard.open(self.now, opening);
         let socket = Socket {

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use switchboard_core::sessions::SessionsSettings;
 use switchboard_core::{Rooms, Time, Via};
+use switchboard_protocols::Frame;
 use switchboard_protocols::conversation;
 use switchboard_protocols::first::{Verdict as FirstVerdict, judge};
 use switchboard_server::engine::mailbox::Mailbox;
@@ -128,7 +129,7 @@ impl Server {
         let place = context.random.below(self.shards.len());
         let idle_ms = if transport == Transport::Lines { self.plan.idle_ms } else { 0 };
         let address = Some(([127, 0, 0, 1], 40_000 + (link % 20_000) as u16).into());
-        let opening = Opening { conversation, via, address, observe, idle_ms };
+        let opening = Opening { conversation, via, address, observe, idle_ms, head: Frame::default() };
         let post = &mut self.shards[place];
         let slot = post.shard.open(now, opening);
         post.links.insert(slot, link);
