@@ -39,7 +39,7 @@ enum Command {
 
 #[derive(Args)]
 struct AllArgs {
-    /// The main figures only, in about ten minutes
+    /// The main figures only, in about half an hour
     #[arg(long)]
     quick: bool,
     /// Only these parts

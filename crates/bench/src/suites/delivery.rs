@@ -112,7 +112,7 @@ pub(super) fn sizes(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
     let mut failures = 0;
     for &(receivers, text_bytes) in extent.pick(quick, full) {
         let mut plan = Plan { receivers, text_bytes, protocols: protocols.to_vec(), ..plan(extent, programs) };
-        plan.rounds = extent.pick(2, 5);
+        plan.rounds = 5;
         // What is kept costs the same whoever hears it.
         plan.targets.retain(|target| *target != Target::Switchboard(Durability::Fsync));
         let findings = run(with_messages(plan, extent), programs, progress);
@@ -129,7 +129,7 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
         protocols: vec![Protocol::WsJson],
         paces: vec![Pace::Window(1), Pace::Window(4)],
         targets: vec![Target::Floor, switchboard],
-        rounds: extent.pick(3, 7),
+        rounds: extent.pick(5, 7),
         ..plan(extent, programs)
     };
     let mut all = Vec::new();
@@ -248,7 +248,7 @@ pub(super) fn latency(extent: Extent, programs: &Programs, progress: &mut dyn Fn
         rates.dedup_by(|one, other| *one < *other * 1.1);
         plan.paces = rates.into_iter().map(Pace::Rate).collect();
         plan.capacities = most.iter().map(|&(target, rate)| (protocol, target, rate * 0.8)).collect();
-        plan.rounds = extent.pick(2, 7);
+        plan.rounds = extent.pick(5, 7);
         let findings = run(plan, programs, progress);
         let list: Vec<String> = most.iter().map(|(target, rate)| format!("{} {rate:.0}", target.name())).collect();
         text.push_str(&format!(

@@ -59,7 +59,7 @@ pub enum Suite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
-    /// The main figures, in about ten minutes for all suites.
+    /// The main figures, in about half an hour for all suites.
     Quick,
     /// Everything, in about two hours.
     Full,
