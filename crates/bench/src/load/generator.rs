@@ -24,8 +24,8 @@ const WARM_UP_MESSAGES: u32 = 64;
 /// A probe that nobody new has heard for this long is followed by the next one.
 const PROBE_QUIET: Duration = Duration::from_millis(300);
 
-/// Switchboard tells a large room's count at most once a second, and at most once in a millisecond for each member: after
-/// so long without such a word, and this on top, none is due.
+/// Servers tell a large room's count at most once a second: after this long without such a word none is due. In a room of
+/// more than 1,000 Switchboard tells it once in as many milliseconds, and is waited for so much longer.
 const SETTLED_AFTER: Duration = Duration::from_millis(1_200);
 
 /// A text shows up in error messages up to this many bytes.

@@ -55,7 +55,7 @@ pub(super) async fn shake_hands(local: &Rc<Local>, visitor: Box<Visitor>, mut fi
     }
 }
 
-/// The request at the beginning of `bytes`, and where it ends, if it asks for a WebSocket and for nothing else. Whatever is
+/// The request at the beginning of `bytes`, and where it ends, if it asks for an upgrade and has no body. Whatever is
 /// unusual about it is left to hyper, which knows what is wrong with it, or waits for more.
 fn request(bytes: &[u8], head_bytes_max: usize) -> Option<(Request<Empty<Bytes>>, usize)> {
     let mut lines = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -65,7 +65,6 @@ fn request(bytes: &[u8], head_bytes_max: usize) -> Option<(Request<Empty<Bytes>>
         return None;
     }
     let uri = Uri::try_from(head.path?).ok()?;
-    let wants_one = uri.path() == "/ws" || uri.query()?.split('&').any(|pair| pair == "transport=websocket");
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     for line in head.headers {
         headers.append(HeaderName::from_bytes(line.name.as_bytes()).ok()?, HeaderValue::from_bytes(line.value).ok()?);
@@ -73,7 +72,7 @@ fn request(bytes: &[u8], head_bytes_max: usize) -> Option<(Request<Empty<Bytes>>
     let is_alone = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT]
         .iter()
         .all(|name| !headers.contains_key(name));
-    if !(wants_one && is_alone && headers.contains_key(header::UPGRADE)) {
+    if !(is_alone && headers.contains_key(header::UPGRADE)) {
         return None;
     }
     let mut request = Request::new(Empty::new());
@@ -223,8 +222,6 @@ mod tests {
             ("GET", "POST"),
             ("HTTP/1.1", "HTTP/1.0"),
             ("HTTP/1.1", "HTTP/2"),
-            ("/ws?", "/wsx?"),
-            ("/ws?protocol=json", "/socket.io/?EIO=4&transport=polling"),
             ("Upgrade", "Downgrade"),
             ("X: 1", "Content-Length: 0"),
             ("X: 1", "Transfer-Encoding: chunked"),
