@@ -11,7 +11,7 @@ pub const SLICES_MAX: usize = 64;
 
 /// What is to be written: sockets, each with the slices that it is given.
 ///
-/// The sockets and the bytes are borrowed for as long as this lives.
+/// The sockets, their seats and the bytes are borrowed for as long as this lives.
 #[derive(Default)]
 pub struct Writes<'a> {
     pub(crate) slices: Vec<IoSlice<'a>>,
@@ -19,12 +19,22 @@ pub struct Writes<'a> {
 }
 
 /// One socket of [`Writes`], and where its slices end; they begin where those of the one before it end.
-#[derive(Clone, Copy)]
 pub(crate) struct Write<'a> {
-    pub socket: BorrowedFd<'a>,
-    pub seat: Option<u32>,
+    pub socket: Socket<'a>,
     pub end: usize,
 }
+
+/// How a [`Flusher`] finds a socket.
+#[derive(Clone, Copy)]
+pub enum Socket<'a> {
+    /// By its descriptor.
+    File(BorrowedFd<'a>),
+    /// By its seat with this flusher.
+    Seat(&'a Seat),
+}
+
+/// A write that did not take all that it was given: which one of [`Writes`], and what it gave.
+pub type Unfinished = (usize, io::Result<usize>);
 
 /// A socket's place with a [`Flusher`], by which the kernel finds it faster than by its descriptor. It belongs to one
 /// socket and one flusher, and must be given back with [`Flusher::leave`] for the socket to be closed.
@@ -39,22 +49,18 @@ impl<'a> Writes<'a> {
         Self { slices: Vec::with_capacity(sockets), sockets: Vec::with_capacity(sockets) }
     }
 
-    /// Adds a socket, with its seat if it has one, and the slices that `fill` adds. No slices: nothing is added.
+    /// Adds a socket, and the slices that `fill` adds. No slices: nothing is added.
     ///
     /// # Panics
     /// There are [`FLUSH_MAX`] sockets already, or `fill` adds more than [`SLICES_MAX`] slices.
-    pub fn push(
-        &mut self,
-        socket: BorrowedFd<'a>,
-        seat: Option<&Seat>,
-        fill: impl FnOnce(&mut Vec<IoSlice<'a>>),
-    ) -> bool {
+    #[inline]
+    pub fn push(&mut self, socket: Socket<'a>, fill: impl FnOnce(&mut Vec<IoSlice<'a>>)) -> bool {
         let begin = self.slices.len();
         fill(&mut self.slices);
         let end = self.slices.len();
         assert!(end - begin <= SLICES_MAX && self.sockets.len() < FLUSH_MAX, "more is written at once than is allowed");
         if end > begin {
-            self.sockets.push(Write { socket, seat: seat.map(|seat| seat.0), end });
+            self.sockets.push(Write { socket, end });
         }
         end > begin
     }
@@ -116,25 +122,34 @@ impl Flusher {
         }
     }
 
-    /// Writes what each socket takes at once. `results` is what each write gave, in the order of `writes`: the bytes
-    /// that were taken, `WouldBlock` if the socket is full, or why it failed.
-    pub fn flush(&mut self, writes: &Writes<'_>, results: &mut Vec<io::Result<usize>>) {
-        results.clear();
+    /// Writes what each socket takes at once. `unfinished` are the writes that did not take everything, in no particular
+    /// order: with the bytes that they took, `WouldBlock` if the socket is full, or why it failed. A ring that fails
+    /// leaves what it has not done to its caller, as `WouldBlock`.
+    pub fn flush(&mut self, writes: &Writes<'_>, unfinished: &mut Vec<Unfinished>) {
+        unfinished.clear();
         match &mut self.ring {
-            // A ring for one socket is a longer way to the same call.
-            Some(ring) if writes.len() > 1 => {
-                if !ring.flush(writes, results) {
+            Some(ring) => {
+                if !ring.flush(writes, unfinished) {
                     self.ring = None;
                 }
             }
-            Some(_) | None => results.extend((0..writes.len()).map(|at| write_one(writes, at))),
+            None => {
+                for at in 0..writes.len() {
+                    let result = write_one(writes, at);
+                    let whole = writes.slices_of(at).iter().map(|slice| slice.len()).sum::<usize>();
+                    if !matches!(result, Ok(count) if count == whole) {
+                        unfinished.push((at, result));
+                    }
+                }
+            }
         }
     }
 }
 
 /// One write as a system call of its own.
-pub(crate) fn write_one(writes: &Writes<'_>, at: usize) -> io::Result<usize> {
-    let socket = writes.sockets[at].socket;
+fn write_one(writes: &Writes<'_>, at: usize) -> io::Result<usize> {
+    // A seat with a ring that is gone: the socket's owner writes it.
+    let Socket::File(socket) = writes.sockets[at].socket else { return Err(io::ErrorKind::WouldBlock.into()) };
     let socket = socket2::SockRef::from(&socket);
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     loop {
@@ -181,25 +196,25 @@ mod tests {
                 .map(|(number, (near, _))| (number % 2 == 0).then(|| flusher.enter(near.as_fd()))?)
                 .collect();
             let texts: Vec<String> = (0..pairs.len()).map(|number| format!("<{number}>")).collect();
-            let mut results = Vec::new();
+            let mut unfinished = Vec::new();
             for _ in 0..3 {
                 let mut writes = Writes::with_capacity(pairs.len());
                 for (number, (near, _)) in pairs.iter().enumerate() {
-                    writes.push(near.as_fd(), seats[number].as_ref(), |slices| {
+                    let socket = seats[number].as_ref().map_or_else(|| Socket::File(near.as_fd()), Socket::Seat);
+                    writes.push(socket, |slices| {
                         // Some get one slice, some get as many as there may be.
                         let count = if number % 5 == 0 { SLICES_MAX } else { 1 };
                         slices.extend((0..count).map(|_| IoSlice::new(texts[number].as_bytes())));
                     });
                 }
-                flusher.flush(&writes, &mut results);
-                for ((number, (_, far)), result) in pairs.iter().enumerate().zip(&results) {
+                flusher.flush(&writes, &mut unfinished);
+                assert!(unfinished.is_empty(), "{unfinished:?}");
+                for (number, (_, far)) in pairs.iter().enumerate() {
                     let expected = texts[number].repeat(if number % 5 == 0 { SLICES_MAX } else { 1 });
-                    assert_eq!(result.as_ref().ok(), Some(&expected.len()));
                     let mut read = vec![0; expected.len()];
                     { far }.read_exact(&mut read).unwrap();
                     assert_eq!(read, expected.as_bytes());
                 }
-                assert_eq!(results.len(), pairs.len());
             }
         }
     }
@@ -207,28 +222,48 @@ mod tests {
     #[test]
     fn a_full_socket_a_dead_one_and_a_live_one_are_told_apart() {
         for mut flusher in flushers() {
-            let (full, _full_peer) = pair();
+            let (full, mut full_peer) = pair();
             let (dead, dead_peer) = pair();
             let (live, mut live_peer) = pair();
             drop(dead_peer);
             dead.shutdown(std::net::Shutdown::Both).unwrap();
-            let block = vec![7; 1 << 20];
-            let mut results = Vec::new();
-            let mut rounds = 0;
+            let block: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+            let (mut unfinished, mut rounds, mut taken) = (Vec::new(), 0, 0);
             loop {
                 let mut writes = Writes::default();
-                for (socket, bytes) in [(&full, &block[..]), (&dead, b"x"), (&live, b"y")] {
-                    writes.push(socket.as_fd(), None, |slices| slices.push(IoSlice::new(bytes)));
+                // In two slices, so that a part can be more than the first and less than both.
+                let halves = [&block[..block.len() / 2], &block[block.len() / 2..]];
+                for (socket, parts) in [(&full, &halves[..]), (&dead, &[b"x"]), (&live, &[b"y"])] {
+                    writes.push(Socket::File(socket.as_fd()), |slices| {
+                        slices.extend(parts.iter().map(|part| IoSlice::new(part)));
+                    });
                 }
-                flusher.flush(&writes, &mut results);
+                flusher.flush(&writes, &mut unfinished);
                 rounds += 1;
                 assert!(rounds < 100, "a peer that reads nothing takes no end of bytes");
-                assert_eq!(results[1].as_ref().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-                assert_eq!(*results[2].as_ref().unwrap(), 1);
-                if results[0].as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                    break;
+                unfinished.sort_by_key(|(at, _)| *at);
+                let places: Vec<usize> = unfinished.iter().map(|(at, _)| *at).collect();
+                assert!(places == [0, 1] || places == [1], "the live one took everything: {places:?}");
+                assert_eq!(unfinished.pop().unwrap().1.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+                match unfinished.pop() {
+                    None => taken += block.len(),
+                    Some((_, Ok(part))) => {
+                        assert!(part < block.len());
+                        taken += part;
+                        break;
+                    }
+                    Some((_, Err(error))) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        break;
+                    }
                 }
             }
+            // As many bytes are there as were said to be taken, and no others.
+            drop(full);
+            let mut all = Vec::new();
+            full_peer.read_to_end(&mut all).unwrap();
+            assert_eq!(all.len(), taken);
+            assert!(all.chunks(block.len()).all(|chunk| *chunk == block[..chunk.len()]));
             let mut read = vec![0; rounds];
             live_peer.read_exact(&mut read).unwrap();
             assert_eq!(read, b"y".repeat(rounds));
@@ -249,10 +284,9 @@ mod tests {
         let seat = flusher.enter(other.as_fd()).expect("a seat");
         assert_eq!(seat.0, number);
         let mut writes = Writes::default();
-        writes.push(other.as_fd(), Some(&seat), |slices| slices.push(IoSlice::new(b"other")));
-        writes.push(third.as_fd(), None, |slices| slices.push(IoSlice::new(b"third")));
-        let mut results = Vec::new();
-        flusher.flush(&writes, &mut results);
+        writes.push(Socket::Seat(&seat), |slices| slices.push(IoSlice::new(b"other")));
+        writes.push(Socket::File(third.as_fd()), |slices| slices.push(IoSlice::new(b"third")));
+        flusher.flush(&writes, &mut Vec::new());
         let mut read = [0; 5];
         other_far.read_exact(&mut read).unwrap();
         assert_eq!(&read, b"other");
@@ -270,11 +304,10 @@ mod tests {
         let mut seats: Vec<Seat> = (0..seats_max).map(|_| flusher.enter(near.as_fd()).expect("a seat")).collect();
         assert_eq!(flusher.enter(near.as_fd()), None);
         let mut writes = Writes::default();
-        for seat in [seats.last(), None] {
-            writes.push(near.as_fd(), seat, |slices| slices.push(IoSlice::new(b"word ")));
+        for socket in [Socket::Seat(seats.last().expect("the last")), Socket::File(near.as_fd())] {
+            writes.push(socket, |slices| slices.push(IoSlice::new(b"word ")));
         }
-        let mut results = Vec::new();
-        flusher.flush(&writes, &mut results);
+        flusher.flush(&writes, &mut Vec::new());
         let mut read = [0; 10];
         far.read_exact(&mut read).unwrap();
         assert_eq!(&read, b"word word ");
@@ -286,10 +319,20 @@ mod tests {
     fn what_has_no_slices_is_not_written() {
         let (near, _far) = pair();
         let mut writes = Writes::default();
-        assert!(!writes.push(near.as_fd(), None, |_| {}));
+        assert!(!writes.push(Socket::File(near.as_fd()), |_| {}));
         assert!(writes.is_empty());
-        let mut results = vec![Ok(1)];
-        Flusher::plain().flush(&writes, &mut results);
-        assert!(results.is_empty());
+        let mut unfinished = vec![(0, Ok(1))];
+        Flusher::plain().flush(&writes, &mut unfinished);
+        assert!(unfinished.is_empty());
+    }
+
+    #[test]
+    fn a_seat_without_its_ring_is_left_to_its_owner() {
+        let mut writes = Writes::default();
+        let seat = Seat(3);
+        writes.push(Socket::Seat(&seat), |slices| slices.push(IoSlice::new(b"word")));
+        let mut unfinished = Vec::new();
+        Flusher::plain().flush(&writes, &mut unfinished);
+        assert!(matches!(&unfinished[..], [(0, Err(error))] if error.kind() == io::ErrorKind::WouldBlock));
     }
 }

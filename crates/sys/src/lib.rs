@@ -24,7 +24,7 @@ mod round_trip;
 pub use allocator::return_freed_memory_at_once;
 pub use datagrams::{BATCH_MAX, send_datagrams};
 pub use files::{Nofile, nofile, raise_nofile};
-pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Seat, Writes};
+pub use flusher::{FLUSH_MAX, Flusher, SLICES_MAX, Seat, Socket, Unfinished, Writes};
 pub use host::host_name;
 pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;

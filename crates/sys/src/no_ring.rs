@@ -1,6 +1,6 @@
 //! In the place of `io_uring`, where there is none.
 
-use crate::flusher::{Seat, Writes};
+use crate::flusher::{Seat, Unfinished, Writes};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -20,7 +20,7 @@ impl Ring {
         match *self {}
     }
 
-    pub(crate) fn flush(&mut self, _: &Writes<'_>, _: &mut Vec<io::Result<usize>>) -> bool {
+    pub(crate) fn flush(&mut self, _: &Writes<'_>, _: &mut Vec<Unfinished>) -> bool {
         match *self {}
     }
 }

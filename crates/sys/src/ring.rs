@@ -1,7 +1,7 @@
 //! An `io_uring` that is used for one thing: to give many sockets their bytes with a single system call.
 
-use crate::flusher::{FLUSH_MAX, Seat, Writes, write_one};
-use io_uring::{IoUring, opcode, types};
+use crate::flusher::{FLUSH_MAX, Seat, Socket, Unfinished, Writes};
+use io_uring::{IoUring, opcode, squeue, types};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -23,7 +23,12 @@ pub(crate) struct Ring {
 impl Ring {
     pub(crate) fn new() -> io::Result<Self> {
         // What the kernel has to finish is finished when this thread asks for it, and not in between (6.1).
-        let ring = IoUring::builder().setup_single_issuer().setup_defer_taskrun().dontfork().build(FLUSH_MAX as u32)?;
+        let ring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_submit_all()
+            .dontfork()
+            .build(FLUSH_MAX as u32)?;
         let mut probe = io_uring::Probe::new();
         ring.submitter().register_probe(&mut probe)?;
         if !probe.is_supported(opcode::Send::CODE) || !probe.is_supported(opcode::SendMsg::CODE) {
@@ -59,18 +64,24 @@ impl Ring {
         }
     }
 
-    /// The writes, all in one call; each result is there when it returns. Gives whether the ring is as it should be;
-    /// otherwise it must not be used again, since it may hold writes whose bytes are gone.
-    pub(crate) fn flush(&mut self, writes: &Writes<'_>, results: &mut Vec<io::Result<usize>>) -> bool {
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        let mut submitted = 0;
+    /// The writes, all in one call; what they gave is known when it returns. Gives whether the ring is as it should be;
+    /// otherwise it must not be used again.
+    ///
+    /// Nobody is told of a write that took everything (`SKIP_SUCCESS`): with 256 sockets, that is 256 answers less to
+    /// write and to read. `MSG_WAITALL` makes a part of a write a failure, of which we are told; together with
+    /// `MSG_DONTWAIT` nothing is waited for, and nothing is tried again behind our back.
+    pub(crate) fn flush(&mut self, writes: &Writes<'_>, unfinished: &mut Vec<Unfinished>) -> bool {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let mut pushed = 0;
         for at in 0..writes.len() {
-            let socket = types::Fd(writes.sockets[at].socket.as_raw_fd());
-            let seat = writes.sockets[at].seat.map(types::Fixed);
-            let entry = match (writes.slices_of(at), seat) {
-                ([one], Some(seat)) => opcode::Send::new(seat, one.as_ptr(), one.len() as u32).flags(flags).build(),
-                ([one], None) => opcode::Send::new(socket, one.as_ptr(), one.len() as u32).flags(flags).build(),
-                (more, seat) => {
+            let entry = match (writes.slices_of(at), writes.sockets[at].socket) {
+                ([one], Socket::Seat(seat)) => {
+                    opcode::Send::new(types::Fixed(seat.0), one.as_ptr(), one.len() as u32).flags(flags).build()
+                }
+                ([one], Socket::File(file)) => {
+                    opcode::Send::new(types::Fd(file.as_raw_fd()), one.as_ptr(), one.len() as u32).flags(flags).build()
+                }
+                (more, socket) => {
                     // SAFETY: `msghdr` is a C struct of integers and pointers, for which zeros are a valid value.
                     let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
                     // An `IoSlice` is an `iovec`, as the standard library promises; the kernel only reads from it.
@@ -79,48 +90,46 @@ impl Ring {
                     // There is room for a header of each write, so that none moves while the kernel may look at it.
                     self.headers.push(header);
                     let header = &raw const self.headers[self.headers.len() - 1];
-                    match seat {
-                        Some(seat) => opcode::SendMsg::new(seat, header).flags(flags as u32).build(),
-                        None => opcode::SendMsg::new(socket, header).flags(flags as u32).build(),
+                    let flags = flags as u32;
+                    match socket {
+                        Socket::Seat(seat) => opcode::SendMsg::new(types::Fixed(seat.0), header).flags(flags).build(),
+                        Socket::File(file) => {
+                            opcode::SendMsg::new(types::Fd(file.as_raw_fd()), header).flags(flags).build()
+                        }
                     }
                 }
             };
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(at as u64);
             // SAFETY: the socket (whose seat, if it has one, is its own until it leaves), the slices and their bytes are
-            // borrowed by `writes`, and the headers stand in a list that is not touched, until every write was answered
-            // below: a socket that is told not to wait is answered within the call that submits it.
-            if unsafe { self.ring.submission().push(&entry.user_data(at as u64)) }.is_err() {
+            // borrowed by `writes`, and the headers stand in a list that is not touched, until every write is over: one
+            // that is told not to wait is over within the call that submits it.
+            if unsafe { self.ring.submission().push(&entry) }.is_err() {
                 break;
             }
-            submitted += 1;
+            pushed += 1;
         }
-        results.resize_with(writes.len(), || Err(io::ErrorKind::NotConnected.into()));
-        let mut open = vec![true; writes.len()];
-        let mut left = submitted;
+        let mut left = pushed;
         let mut is_sound = true;
         while left > 0 {
-            let entered = self.ring.submit_and_wait(left);
-            for answer in self.ring.completion() {
-                let at = answer.user_data() as usize;
-                results[at] =
-                    usize::try_from(answer.result()).map_err(|_| io::Error::from_raw_os_error(-answer.result()));
-                open[at] = false;
-                left -= 1;
-            }
-            match entered {
-                Ok(_) => {}
+            match self.ring.submit() {
+                Ok(0) => is_sound = false,
+                Ok(submitted) => left -= submitted.min(left),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    is_sound = false;
-                    break;
-                }
+                Err(_) => is_sound = false,
             }
+            if !is_sound {
+                // Those that the kernel did not take are the last ones. It never looks at them when the ring is gone.
+                left = self.ring.submission().len().min(left);
+                break;
+            }
+        }
+        for answer in self.ring.completion() {
+            let at = answer.user_data() as usize;
+            let result = usize::try_from(answer.result()).map_err(|_| io::Error::from_raw_os_error(-answer.result()));
+            unfinished.push((at, result));
         }
         self.headers.clear();
-        for at in 0..writes.len() {
-            if open[at] {
-                results[at] = write_one(writes, at);
-            }
-        }
+        unfinished.extend((pushed - left..writes.len()).map(|at| (at, Err(io::ErrorKind::WouldBlock.into()))));
         is_sound
     }
 }

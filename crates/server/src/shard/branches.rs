@@ -66,11 +66,16 @@ impl Shard {
         self.mark_dirty(carrier);
         if self.connections[slot as usize].outbox.bytes() == 0 {
             self.written(slot);
+        } else {
+            self.connections[carrier as usize].holds_up = true;
         }
     }
 
     /// A carrier has written all it had: its branches may go on.
     pub(super) fn wake_branches(&mut self, carrier: u32) {
+        if !std::mem::take(&mut self.connections[carrier as usize].holds_up) {
+            return;
+        }
         for place in 0..self.connections[carrier as usize].branches.len() {
             let (_, slot) = self.connections[carrier as usize].branches[place];
             if self.connections[slot as usize].outbox.bytes() > 0 {

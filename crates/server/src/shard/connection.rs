@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub apart: bool,
     /// Its socket took no more bytes; the driver says when it does again.
     pub blocked: bool,
+    /// A session that it carries has more to write than there was room for here.
+    pub holds_up: bool,
     /// The driver was told to stop reading it.
     pub paused: bool,
     /// The engine was told of it.

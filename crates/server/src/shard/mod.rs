@@ -192,6 +192,7 @@ impl Shard {
             dirty: false,
             apart: false,
             blocked: false,
+            holds_up: false,
             paused: false,
             reads: 0,
             parked: 0,
@@ -339,6 +340,25 @@ impl Shard {
             self.waiting_bytes -= count;
             self.tally.bytes_out += count as u64;
         }
+    }
+
+    /// A socket took all that [`Shard::gather`] gave for it. Gives whether more waits; if not, it is written.
+    #[inline]
+    pub fn wrote_all(&mut self, slot: u32) -> bool {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
+        let count = connection.outbox.wrote_all();
+        self.waiting_bytes -= count;
+        self.tally.bytes_out += count as u64;
+        if connection.outbox.bytes() > 0 {
+            return true;
+        }
+        if connection.phase == Phase::Open && connection.gate.is_none() && !connection.holds_up {
+            // As nearly always, nothing follows from it.
+            connection.dirty = false;
+        } else {
+            self.written(slot);
+        }
+        false
     }
 
     /// A socket takes no more for now: its slot is not given again until [`Shard::unblocked`].

@@ -50,7 +50,7 @@ impl Run {
 
 /// A run as the members of one dialect are given it.
 struct Pieces {
-    index: usize,
+    dialect: Dialect,
     frames: SmallVec<[Frame; 1]>,
     events: u64,
     bytes: usize,
@@ -135,8 +135,7 @@ impl Shard {
                 continue;
             }
             let dialect = connection.dialect_in(run.room);
-            let index = dialect.index();
-            let at = all.iter().position(|pieces| pieces.index == index).unwrap_or_else(|| {
+            let at = all.iter().position(|pieces| pieces.dialect == dialect).unwrap_or_else(|| {
                 all.push(pieces(&run.events, dialect, members.len()));
                 all.len() - 1
             });
@@ -239,5 +238,5 @@ fn pieces(events: &[(Arc<Published>, Except)], dialect: Dialect, members: usize)
         [_, _, ..] => join(dialect.framing, &frames).map_or(frames, |joined| SmallVec::from([joined])),
         [] | [_] => frames,
     };
-    Pieces { index: dialect.index(), frames, events: shown, bytes }
+    Pieces { dialect, frames, events: shown, bytes }
 }

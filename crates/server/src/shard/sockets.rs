@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Duration;
-use switchboard_sys::{Flusher, Seat, Writes};
+use switchboard_sys::{Flusher, Seat, Socket, Unfinished, Writes};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -56,8 +56,8 @@ pub(super) struct Sockets {
     is_again: Notify,
     buffer: RefCell<Box<[u8]>>,
     flusher: RefCell<Flusher>,
-    /// What the writes of a flush gave.
-    flushed: RefCell<Vec<io::Result<usize>>>,
+    /// The writes of a flush that did not take everything.
+    unfinished: RefCell<Vec<Unfinished>>,
 }
 
 impl Sockets {
@@ -73,7 +73,7 @@ impl Sockets {
             is_again: Notify::new(),
             buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             flusher: RefCell::new(flusher(how)?),
-            flushed: RefCell::default(),
+            unfinished: RefCell::default(),
         };
         Ok((sockets, poll))
     }
@@ -228,38 +228,43 @@ impl Local {
     /// Plain sockets are written in one go; the others each in their own way.
     pub(super) fn write_some(self: &Rc<Self>, slots: &[u32]) {
         let table = self.table();
-        let mut flushed = self.sockets.flushed.borrow_mut();
+        let mut unfinished = self.sockets.unfinished.borrow_mut();
         let mut plain = Vec::with_capacity(slots.len());
         let mut others = Vec::new();
         self.peek(|shard| {
             let shard = &*shard;
             let mut writes = Writes::with_capacity(slots.len());
-            for &slot in slots {
+            // One socket is written by a call of its own whatever there is for many.
+            let many = if slots.len() > 1 { slots } else { &[] };
+            for &slot in many {
                 if let Some(Endpoint::Stream(stream, seat)) = table.get(slot)
-                    && let Some(file) = stream.socket.plain_file()
-                    && writes.push(file, seat.as_ref(), |slices| _ = shard.gather(slot, slices))
+                    && let Some(socket) = find(stream, seat.as_ref())
+                    && writes.push(socket, |slices| _ = shard.gather(slot, slices))
                 {
                     plain.push(slot);
                 } else {
                     others.push(slot);
                 }
             }
+            others.extend_from_slice(&slots[many.len()..]);
             let mut flusher = self.sockets.flusher.borrow_mut();
             let had_ring = flusher.is_ring();
-            flusher.flush(&writes, &mut flushed);
+            flusher.flush(&writes, &mut unfinished);
             if had_ring && !flusher.is_ring() {
                 tracing::warn!("io_uring failed; from now on each socket is written with a system call of its own");
             }
         });
         self.peek(|shard| {
-            for (&slot, result) in plain.iter().zip(flushed.iter()) {
+            for (at, result) in unfinished.drain(..) {
+                let slot = std::mem::replace(&mut plain[at], u32::MAX);
                 if let Ok(count) = result {
-                    shard.wrote(slot, *count);
+                    shard.wrote(slot, count);
                 }
-                if shard.has_waiting(slot) {
+                others.push(slot);
+            }
+            for slot in plain.into_iter().filter(|slot| *slot != u32::MAX) {
+                if shard.wrote_all(slot) {
                     others.push(slot);
-                } else {
-                    shard.written(slot);
                 }
             }
         });
@@ -272,6 +277,16 @@ impl Local {
                 None => {}
             }
         }
+    }
+}
+
+/// How the flusher finds a socket that it may write.
+#[inline]
+fn find<'a>(stream: &'a Stream, seat: Option<&'a Seat>) -> Option<Socket<'a>> {
+    match seat {
+        // Only plain sockets have seats, and the socket itself need not be looked at.
+        Some(seat) => Some(Socket::Seat(seat)),
+        None => stream.socket.plain_file().map(Socket::File),
     }
 }
 
