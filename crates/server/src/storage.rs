@@ -3,5 +3,5 @@
 mod readers;
 mod writer;
 
-pub(crate) use readers::{ReaderThreads, Readers};
-pub(crate) use writer::{Settings, Writer};
+pub(crate) use readers::Readers;
+pub(crate) use writer::{Committed, Settings, Writer};

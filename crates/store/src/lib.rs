@@ -62,6 +62,9 @@ pub trait Store: Send {
     /// The file system cannot be asked.
     fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
 
+    /// Whether [`Store::commit`] waits for no disk: then it needs no thread of its own.
+    fn is_instant(&self) -> bool;
+
     /// A reader of committed events, for another thread.
     ///
     /// # Errors

@@ -126,6 +126,10 @@ impl Store for MemoryStore {
         Ok(None)
     }
 
+    fn is_instant(&self) -> bool {
+        true
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(MemoryReader { log: Arc::clone(&self.log) }))
     }

@@ -1,5 +1,6 @@
 //! The engine: applies what the shards ask for, in batches, and keeps the effects of a batch until it is stored; pure.
 
+pub mod desk;
 pub mod driver;
 pub mod mailbox;
 mod routes;

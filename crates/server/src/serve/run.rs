@@ -7,7 +7,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Io, Layers, Secret};
 use crate::discovery::{self, Note};
 use crate::engine::Engine;
-use crate::engine::driver::{Driver, End};
+use crate::engine::desk::Desk;
+use crate::engine::driver::{Driver, End, Surroundings};
 use crate::engine::mailbox::Mailbox;
 use crate::http::{Files, Policy, Readiness, Site};
 use crate::lan::{Invitation, join_code};
@@ -182,8 +183,23 @@ impl House {
             free_min: config.store.free_min.map_or(0, |free| free.0),
             retention: config.store.retention.map(|retention| retention.duration()),
         };
-        let writer = Writer::start(history.store, storage_settings, mailbox.clone(), metrics.clone())?;
+        let (writer, waiting_writer) = Writer::new(history.store, storage_settings, mailbox.clone(), metrics.clone());
         let reader_threads = waiting.start(readers.clone(), store_readers, &writer.indexer(), &handles, page_bytes)?;
+        let around = Surroundings {
+            shards: handles.clone(),
+            writer,
+            metrics: metrics.clone(),
+            settings: engine::driver::Settings {
+                batch_commands: limits.batch_commands as usize,
+                batch_bytes: limits.batch_bytes.to_usize(),
+                log_messages: config.log.messages.unwrap_or(config.server.ephemeral),
+                grace: config.server.shutdown_grace.duration(),
+            },
+            clock,
+        };
+        let engine = Engine::new(history.sessions, history.rooms, LocalQueue::default(), shards);
+        let desk = Arc::new(Desk::new(mailbox.clone(), Driver::new(engine, around)));
+        let writer_thread = waiting_writer.start(desk.clone())?;
         for (number, inbox) in inboxes.into_iter().enumerate() {
             let conversations = arrivals.conversations.clone();
             let environment = Environment {
@@ -197,7 +213,7 @@ impl House {
                 },
                 io: config.server.io,
                 clock,
-                mailbox: mailbox.clone(),
+                desk: desk.clone(),
                 readers: readers.clone(),
                 metrics: metrics.clone(),
                 arrivals: arrivals.clone(),
@@ -209,25 +225,15 @@ impl House {
                 }
             })?;
         }
-        let driver = Driver {
-            engine: Engine::new(history.sessions, history.rooms, LocalQueue::default(), shards),
-            mailbox: mailbox.clone(),
-            shards: handles.clone(),
-            writer,
-            readers: reader_threads,
-            metrics: metrics.clone(),
-            settings: engine::driver::Settings {
-                batch_commands: limits.batch_commands as usize,
-                batch_bytes: limits.batch_bytes.to_usize(),
-                log_messages: config.log.messages.unwrap_or(config.server.ephemeral),
-                grace: config.server.shutdown_grace.duration(),
-            },
-            clock,
-        };
         let (tell, ended) = tokio::sync::oneshot::channel();
         threads::spawn("engine", move || {
+            let end = desk.run();
+            if end == End::Asked {
+                reader_threads.end();
+                writer_thread.end();
+            }
             // Nobody listens only when the process ends already.
-            let _ = tell.send(driver.run());
+            let _ = tell.send(end);
         })?;
         let admission = Admission::new(admission_limits(config));
         let door = Door { admission, arrivals, shards: handles, metrics };

@@ -6,7 +6,7 @@ use super::{Settings, Shard, Want, Wires};
 use crate::admission::Permit;
 use crate::clock::Clock;
 use crate::config::Io;
-use crate::engine::mailbox::Mailbox;
+use crate::engine::desk::Desk;
 use crate::listener::{Accepted, Arrivals};
 use crate::message::ToShard;
 use crate::metrics::Metrics;
@@ -73,6 +73,18 @@ impl ShardHandle {
         let _ = self.inbox.blocking_send(Inbound::Messages(messages));
     }
 
+    /// Sends messages if the shard's inbox has room for them; otherwise they come back.
+    ///
+    /// # Errors
+    /// The inbox is full.
+    pub fn try_send(&self, messages: Vec<ToShard>) -> Result<(), Vec<ToShard>> {
+        match self.inbox.try_send(Inbound::Messages(messages)) {
+            Err(mpsc::error::TrySendError::Full(Inbound::Messages(messages))) => Err(messages),
+            // A shard ends only with the process.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Sends a connection or a datagram socket.
     pub async fn hand(&self, inbound: Inbound) {
         let _ = self.inbox.send(inbound).await;
@@ -97,7 +109,7 @@ pub struct Environment {
     pub settings: Settings,
     pub io: Io,
     pub clock: Clock,
-    pub mailbox: Arc<Mailbox>,
+    pub desk: Arc<Desk>,
     pub readers: Readers,
     pub metrics: Arc<Metrics>,
     pub arrivals: Arc<Arrivals>,
@@ -257,8 +269,10 @@ impl Local {
     fn hand_over(&self) {
         let mut shard = self.shard.borrow_mut();
         if shard.has_for_engine() {
-            let mut mailbox = self.environment.mailbox.offer(self.environment.settings.number.into());
-            shard.hand_over(self.tick(), |message| mailbox.put(message));
+            let number = self.environment.settings.number.into();
+            self.environment
+                .desk
+                .offer(number, |offering| shard.hand_over(self.tick(), |message| offering.put(message)));
         }
     }
 
@@ -300,7 +314,7 @@ impl Local {
         }
         if self.closing.get() && self.shard.borrow().has_no_sockets() && self.polling.has_no_polls() {
             self.closing.set(false);
-            self.environment.mailbox.notice(|notices| notices.shards_done += 1);
+            self.environment.desk.mailbox().notice(|notices| notices.shards_done += 1);
         }
     }
 

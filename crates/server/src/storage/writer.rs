@@ -1,10 +1,10 @@
 //! The writer: commits one batch after the other, indexes behind them, and watches the disk.
 
+use crate::engine::desk::Desk;
 use crate::engine::mailbox::Mailbox;
 use crate::metrics::Metrics;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use switchboard_core::Time;
@@ -34,10 +34,37 @@ pub struct Settings {
     pub retention: Option<Duration>,
 }
 
+/// When a batch is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is.
+    Now,
+    /// When the engine's desk is told so.
+    Later,
+}
+
+/// What the writer's thread does next.
 enum Work {
     Commit(Batch),
     Index,
+    /// Nothing is asked of it.
+    Idle,
     End,
+}
+
+/// What is asked of the writer's thread, each at most once.
+#[derive(Default)]
+struct Inbox {
+    wishes: Mutex<Wishes>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Wishes {
+    /// One commit is under way at a time.
+    commit: Option<Batch>,
+    index: bool,
+    end: bool,
 }
 
 /// How far the index is, for those who search.
@@ -50,34 +77,45 @@ pub(super) struct Progress {
     moved: Condvar,
 }
 
-/// The writer's thread.
+/// The way to the store for the engine and for those who search.
+#[derive(Clone)]
 pub struct Writer {
-    work: Sender<Work>,
+    inbox: Arc<Inbox>,
     progress: Arc<Progress>,
-    thread: JoinHandle<()>,
+    /// There where commits are made by whoever asks for them.
+    here: Option<Arc<Mutex<State>>>,
+}
+
+/// The writer before its thread runs: the engine needs the way to it, and the thread needs the engine's desk.
+pub struct Waiting {
+    inbox: Arc<Inbox>,
+    state: Arc<Mutex<State>>,
 }
 
 /// Lets readers ask the writer to index what is committed.
 #[derive(Clone)]
 pub struct Indexer {
-    work: Sender<Work>,
+    inbox: Arc<Inbox>,
     progress: Arc<Progress>,
 }
 
+/// The writer's thread.
+pub struct WriterThread {
+    inbox: Arc<Inbox>,
+    thread: JoinHandle<()>,
+}
+
 impl Writer {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn start(
+    /// The way to the store, and what is to work on it.
+    #[must_use]
+    pub fn new(
         store: Box<dyn Store>,
         settings: Settings,
         mailbox: Arc<Mailbox>,
         metrics: Arc<Metrics>,
-    ) -> std::io::Result<Self> {
-        // One commit is under way at a time, and one wish to index can wait beside it.
-        let (work, queue) = bounded(2);
+    ) -> (Self, Waiting) {
         let progress = Arc::new(Progress::default());
+        let is_instant = store.is_instant();
         let state = State {
             store,
             settings,
@@ -90,26 +128,112 @@ impl Writer {
             watched: None,
             trimmed: None,
         };
-        let thread = crate::threads::spawn("store", move || state.run(&queue))?;
-        Ok(Self { work, progress, thread })
+        let (inbox, state) = (Arc::<Inbox>::default(), Arc::new(Mutex::new(state)));
+        let writer = Self { inbox: inbox.clone(), progress, here: is_instant.then(|| state.clone()) };
+        (writer, Waiting { inbox, state })
     }
 
-    /// Hands a batch over; the mailbox is told when it is committed. Only one may be under way.
-    pub fn commit(&self, batch: Batch) {
-        // The thread ends only when it is told to, or with the whole process.
-        let _ = self.work.send(Work::Commit(batch));
+    /// Commits a batch: at once where that waits for nothing, and else on the writer's thread. Only one may be under way.
+    ///
+    /// # Errors
+    /// It was tried at once, and the store failed for good.
+    pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        match &self.here {
+            Some(state) => lock(state).commit(&batch).map(|()| Committed::Now),
+            None => {
+                self.inbox.ask(|wishes| wishes.commit = Some(batch));
+                Ok(Committed::Later)
+            }
+        }
     }
 
     /// What a reader needs to have everything indexed that is committed.
     #[must_use]
     pub fn indexer(&self) -> Indexer {
-        Indexer { work: self.work.clone(), progress: self.progress.clone() }
+        Indexer { inbox: self.inbox.clone(), progress: self.progress.clone() }
+    }
+}
+
+impl Waiting {
+    /// Starts the thread, which tells the desk of what it committed. With it the store is closed, unless whoever asks for
+    /// commits makes them.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(self, desk: Arc<Desk>) -> std::io::Result<WriterThread> {
+        let inbox = self.inbox.clone();
+        let thread = crate::threads::spawn("store", move || {
+            if let Err(error) = self.work(&desk) {
+                tracing::error!(%error, "the storage failed");
+                desk.mailbox().notice(|notices| notices.failed = Some(error.to_string()));
+            }
+        })?;
+        Ok(WriterThread { inbox, thread })
     }
 
+    fn work(&self, desk: &Desk) -> Result<(), StoreError> {
+        lock(&self.state).begin()?;
+        loop {
+            lock(&self.state).look_around()?;
+            match self.inbox.wait(INDEX_DELAY) {
+                Work::Commit(batch) => {
+                    lock(&self.state).commit(&batch)?;
+                    // Its effects leave here and now, and the next batch may come of it.
+                    desk.committed();
+                    lock(&self.state).index_behind(self.inbox.is_empty())?;
+                }
+                Work::Index => lock(&self.state).index_all()?,
+                Work::Idle => {
+                    let mut state = lock(&self.state);
+                    while state.unindexed > 0 && self.inbox.is_empty() {
+                        state.index(INDEX_ROWS)?;
+                    }
+                }
+                Work::End => return lock(&self.state).index_all(),
+            }
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // A panic at the store ends the process.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl WriterThread {
     /// Finishes what was handed over, indexes the rest, and closes the store.
     pub fn end(self) {
-        let _ = self.work.send(Work::End);
+        self.inbox.ask(|wishes| wishes.end = true);
         let _ = self.thread.join();
+    }
+}
+
+impl Inbox {
+    fn ask(&self, write: impl FnOnce(&mut Wishes)) {
+        write(&mut self.lock());
+        self.wake.notify_one();
+    }
+
+    /// Waits for something to do, at most for `timeout`. A commit goes before all else.
+    fn wait(&self, timeout: Duration) -> Work {
+        let nothing = |wishes: &mut Wishes| wishes.commit.is_none() && !wishes.index && !wishes.end;
+        let waited = self.wake.wait_timeout_while(self.lock(), timeout, nothing);
+        let mut wishes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        match wishes.commit.take() {
+            Some(batch) => Work::Commit(batch),
+            None if std::mem::take(&mut wishes.index) => Work::Index,
+            None if wishes.end => Work::End,
+            None => Work::Idle,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let wishes = self.lock();
+        wishes.commit.is_none() && !wishes.index && !wishes.end
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,9 +248,7 @@ impl Indexer {
             return true;
         }
         drop(indexed);
-        if self.work.send_timeout(Work::Index, SEARCH_WAIT).is_err() {
-            return false;
-        }
+        self.inbox.ask(|wishes| wishes.index = true);
         let indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.progress.moved.wait_timeout_while(indexed, SEARCH_WAIT, behind);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
@@ -147,38 +269,25 @@ struct State {
 }
 
 impl State {
-    fn run(mut self, queue: &Receiver<Work>) {
-        let result = self.work(queue);
-        if let Err(error) = result {
-            tracing::error!(%error, "the storage failed");
-            self.mailbox.notice(|notices| notices.failed = Some(error.to_string()));
-        }
-    }
-
-    fn work(&mut self, queue: &Receiver<Work>) -> Result<(), StoreError> {
-        // What an earlier run committed and did not index.
+    /// What an earlier run committed and did not index is there to be indexed.
+    fn begin(&mut self) -> Result<(), StoreError> {
         self.unindexed = self.store.index(0)?;
         self.committed = self.unindexed;
         self.progress.committed.store(self.committed, Ordering::Release);
-        loop {
-            self.watch(false)?;
-            self.retain()?;
-            match queue.recv_timeout(INDEX_DELAY) {
-                Ok(Work::Commit(batch)) => {
-                    self.commit(&batch)?;
-                    if queue.is_empty() && self.unindexed >= INDEX_ROWS as u64 || self.unindexed > INDEX_LAG_MAX {
-                        self.index(INDEX_ROWS)?;
-                    }
-                }
-                Ok(Work::Index) => self.index_all()?,
-                Err(RecvTimeoutError::Timeout) => {
-                    while self.unindexed > 0 && queue.is_empty() {
-                        self.index(INDEX_ROWS)?;
-                    }
-                }
-                Ok(Work::End) | Err(RecvTimeoutError::Disconnected) => return self.index_all(),
-            }
+        Ok(())
+    }
+
+    fn look_around(&mut self) -> Result<(), StoreError> {
+        self.watch(false)?;
+        self.retain()
+    }
+
+    /// Indexes as many rows as are worth a transaction, when nothing waits or too much of it has gathered.
+    fn index_behind(&mut self, is_idle: bool) -> Result<(), StoreError> {
+        if is_idle && self.unindexed >= INDEX_ROWS as u64 || self.unindexed > INDEX_LAG_MAX {
+            self.index(INDEX_ROWS)?;
         }
+        Ok(())
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -198,7 +307,6 @@ impl State {
         self.unindexed += batch.events.len() as u64;
         self.committed += batch.events.len() as u64;
         self.progress.committed.store(self.committed, Ordering::Release);
-        self.mailbox.notice(|notices| notices.committed = true);
         Ok(())
     }
 

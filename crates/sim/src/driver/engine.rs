@@ -6,10 +6,10 @@ use crate::check::{Check, Verdict};
 use crate::disk::Disk;
 use crate::world::Happening;
 use std::sync::Arc;
-use std::time::Duration;
 use switchboard_core::output::HistoryRange;
 use switchboard_core::{ConnectionId, Time};
 use switchboard_server::engine::Gathered;
+use switchboard_server::engine::mailbox::Worker;
 use switchboard_server::message::{Read, ToShard};
 use switchboard_server::shard::Shard;
 use switchboard_store::{Batch, StoreError};
@@ -30,7 +30,7 @@ impl Server {
         let gathering = self.engine.gathering().commands;
         let room = self.plan.batch_commands.saturating_sub(gathering);
         let mut commands = Vec::new();
-        let (notices, refused) = self.mailbox.take(room, 1 << 20, Some(Duration::ZERO), &mut commands);
+        let (notices, refused) = self.mailbox.take(Worker::Own, room, 1 << 20, &mut commands);
         for shard in refused {
             self.send(context, shard, vec![ToShard::Space]);
         }
@@ -89,7 +89,8 @@ impl Server {
 
     /// The engine is told that the batch is stored.
     pub(crate) fn committed(&mut self, context: &mut Context<Happening>) {
-        self.mailbox.notice(|notices| notices.committed = true);
+        // Whose turn it is here is the agenda's affair.
+        let _ = self.mailbox.committed();
         self.wake_engine(context);
     }
 

@@ -97,7 +97,8 @@ impl Server {
         if post.shard.has_for_engine() {
             let mut offering = self.mailbox.offer(place);
             post.shard.hand_over(now, |message| offering.put(message));
-            drop(offering);
+            // Whose turn it is here is the agenda's affair.
+            let _ = offering.done();
             self.wake_engine(context);
         }
     }

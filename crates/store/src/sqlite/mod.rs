@@ -139,6 +139,10 @@ impl Store for SqliteStore {
         switchboard_sys::disk::free_bytes(&self.directory).at(&self.directory).map(Some)
     }
 
+    fn is_instant(&self) -> bool {
+        false
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(SqliteReader::open(&self.path, Arc::clone(&self.lock))?))
     }
