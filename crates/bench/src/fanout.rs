@@ -10,10 +10,13 @@ use serde::Serialize;
 
 use crate::load::{Dialect, Generator, OPENED_AT_ONCE, Outcome, Pace, Protocol, Setup};
 use crate::measure::{CpuSpent, Histogram, Machine, cpu_reading, machine};
-use crate::targets::{Occasion, Programs, Running, Target};
+use crate::targets::{Durability, Occasion, Programs, Running, Target};
 
-/// Work that a server puts off (such as indexing for search) is waited for, so that it counts.
+/// Work that a server puts off is waited for, so that it counts: what stores messages indexes them for search.
 const AFTERMATH: Duration = Duration::from_millis(400);
+
+/// The same for servers that store nothing.
+const SHORT_AFTERMATH: Duration = Duration::from_millis(50);
 
 /// The floor's lines while there is no other server whose frames it could match: the text and a newline.
 const BARE_FRAME_EXTRA_BYTES: usize = 1;
@@ -48,6 +51,8 @@ pub struct Plan {
     pub is_restarting: bool,
     /// Messages of a phase in closed loop, for each message of the window: so phases last about equally long.
     pub messages: u32,
+    /// Seconds after which a phase in closed loop is cut short, for targets that are much slower than others.
+    pub seconds_max: f64,
     /// Length of a phase in open loop, in seconds.
     pub seconds: f64,
     /// How long nothing may come while something is due.
@@ -262,16 +267,17 @@ impl Contestant {
     }
 
     fn measure(&mut self, round: u32, pace: Pace, plan: &Plan) -> Result<Sample> {
-        let messages = match pace {
-            Pace::Window(window) => plan.messages.saturating_mul(window),
-            Pace::Rate(rate) => (rate * plan.seconds).ceil() as u32,
+        let (messages, longest) = match pace {
+            Pace::Window(window) => (plan.messages.saturating_mul(window), Duration::from_secs_f64(plan.seconds_max)),
+            Pace::Rate(rate) => ((rate * plan.seconds).ceil() as u32, Duration::MAX),
         };
         let (pid, generator_pid) = (self.server.pid(), std::process::id());
         let before = cpu_reading(pid)?;
         let generator_before = cpu_reading(generator_pid)?;
-        let outcome = self.generator.run(pace, messages)?;
+        let outcome = self.generator.run(pace, messages, longest)?;
         let generator_cpu = cpu_reading(generator_pid)?.since(&generator_before);
-        self.generator.linger(AFTERMATH)?;
+        let puts_off = matches!(self.target, Target::Switchboard(Durability::Os | Durability::Fsync));
+        self.generator.linger(if puts_off { AFTERMATH } else { SHORT_AFTERMATH })?;
         let cpu = cpu_reading(pid)?.since(&before);
         let Outcome { messages: _, deliveries, frame_bytes, elapsed, latency, unasked } = outcome;
         self.frame_bytes = frame_bytes;

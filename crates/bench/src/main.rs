@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use switchboard_bench::load::{MARKER_BYTES, Pace, Protocol};
 use switchboard_bench::suites::{self, Extent, Places, Suite};
 use switchboard_bench::targets::{Durability, Programs, Target};
-use switchboard_bench::{fanout, idle, measure, report};
+use switchboard_bench::{fanout, idle, report};
 
 #[derive(Parser)]
 #[command(name = "switchboard-bench", about = "Measures Switchboard beside other servers and bare floors")]
@@ -42,7 +42,7 @@ struct AllArgs {
     /// The main figures only, in about half an hour
     #[arg(long)]
     quick: bool,
-    /// Only these parts
+    /// Only these parts; the report keeps the others as they were
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Suite>,
     /// Where the report and its plots are written
@@ -84,6 +84,9 @@ struct FanoutArgs {
     /// Messages of a phase in closed loop, for each message of its window
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     messages: u32,
+    /// Seconds after which a phase in closed loop is cut short
+    #[arg(long, default_value_t = 60.0)]
+    seconds_max: f64,
     /// Length of a phase in open loop, in seconds
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -175,7 +178,9 @@ fn run_fanout(args: FanoutArgs) -> Result<()> {
     let common = args.common;
     ensure!(args.bytes >= MARKER_BYTES, "--bytes must be at least {MARKER_BYTES}: each text carries a marker");
     let targets = common.targets();
-    ensure!((0.01..=3_600.0).contains(&args.seconds), "--seconds must be from 0.01 to 3600");
+    for (name, seconds) in [("--seconds", args.seconds), ("--seconds-max", args.seconds_max)] {
+        ensure!((0.01..=3_600.0).contains(&seconds), "{name} must be from 0.01 to 3600");
+    }
     let sockets = (args.receivers as usize + args.senders as usize) * targets.len();
     allow_sockets(sockets)?;
     let paces = args.windows.iter().map(|&window| Pace::Window(window));
@@ -193,6 +198,7 @@ fn run_fanout(args: FanoutArgs) -> Result<()> {
         rounds: args.rounds,
         is_restarting: !args.keep,
         messages: args.messages,
+        seconds_max: args.seconds_max,
         seconds: args.seconds,
         patience: Duration::from_secs(common.patience),
     };
@@ -229,9 +235,7 @@ fn run_all(args: &AllArgs) -> Result<()> {
     /// The most that a part has open at once: six targets with 1,000 receivers, or one with 15,000.
     const SOCKETS: usize = 16_000;
     allow_sockets(SOCKETS)?;
-    let machine = measure::machine();
     let programs = args.places.programs(true)?;
-    let missing = suites::missing(&programs);
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
     let mut sections = Vec::new();
     for &suite in Suite::value_variants() {
@@ -241,8 +245,8 @@ fn run_all(args: &AllArgs) -> Result<()> {
         let section = suite.run(extent, &programs, &mut |line| eprintln!("{line}"));
         sections.push(section.with_context(|| suite.title())?);
         // After each part, so that what was measured is there when a later one fails.
-        let places = Places { directory: &args.out, samples: &args.json, missing: &missing };
-        suites::write(places, extent, &machine, &sections)?;
+        let places = Places { directory: &args.out, samples: &args.json };
+        suites::write(places, extent, &programs, &sections)?;
     }
     println!("{}", args.out.join("results.md").display());
     let failures: usize = sections.iter().map(|section| section.failures).sum();

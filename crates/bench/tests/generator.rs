@@ -43,7 +43,7 @@ fn every_delivery_is_counted_in_every_dialect() {
         let mut generator = generator(protocol, Fault::None, 1);
         generator.warm_up().unwrap();
         for (pace, messages) in [(Pace::Window(1), 20), (Pace::Window(16), 100), (Pace::Rate(500.0), 50)] {
-            let outcome = generator.run(pace, messages).unwrap();
+            let outcome = generator.run(pace, messages, Duration::MAX).unwrap();
             assert_eq!(outcome.messages, u64::from(messages), "{protocol:?} {pace:?}");
             assert_eq!(outcome.deliveries, u64::from(messages) * RECEIVERS as u64, "{protocol:?} {pace:?}");
             assert_eq!(outcome.latency.count(), outcome.deliveries);
@@ -55,10 +55,20 @@ fn every_delivery_is_counted_in_every_dialect() {
 }
 
 #[test]
+fn a_phase_is_cut_short_after_its_longest_time_and_loses_nothing() {
+    let mut generator = generator(Protocol::TcpText, Fault::None, 1);
+    generator.warm_up().unwrap();
+    let outcome = generator.run(Pace::Window(4), u32::MAX, Duration::from_millis(200)).unwrap();
+    assert!(outcome.elapsed >= Duration::from_millis(200), "{:?}", outcome.elapsed);
+    assert!((1..u64::from(u32::MAX)).contains(&outcome.messages));
+    assert_eq!(outcome.deliveries, outcome.messages * RECEIVERS as u64);
+}
+
+#[test]
 fn a_fixed_rate_is_kept() {
     let mut generator = generator(Protocol::TcpText, Fault::None, 1);
     generator.warm_up().unwrap();
-    let outcome = generator.run(Pace::Rate(100.0), 21).unwrap();
+    let outcome = generator.run(Pace::Rate(100.0), 21, Duration::MAX).unwrap();
     assert!(outcome.elapsed >= Duration::from_millis(200), "{:?}", outcome.elapsed);
 }
 
@@ -66,7 +76,7 @@ fn a_fixed_rate_is_kept() {
 fn senders_hear_each_other_but_not_themselves() {
     let mut generator = generator(Protocol::TcpJson, Fault::None, 3);
     generator.warm_up().unwrap();
-    let outcome = generator.run(Pace::Window(6), 60).unwrap();
+    let outcome = generator.run(Pace::Window(6), 60, Duration::MAX).unwrap();
     assert_eq!(outcome.deliveries, 60 * (RECEIVERS as u64 + 2));
 }
 
@@ -79,7 +89,7 @@ fn loss_doubling_and_silence_end_the_run_and_say_what_happened() {
     ] {
         let mut generator = generator(Protocol::TcpText, fault, 1);
         generator.warm_up().unwrap();
-        let error = format!("{:#}", generator.run(Pace::Window(window), 50).unwrap_err());
+        let error = format!("{:#}", generator.run(Pace::Window(window), 50, Duration::MAX).unwrap_err());
         assert!(error.contains(reason), "{fault:?}: {error}");
     }
 }

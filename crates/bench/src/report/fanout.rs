@@ -300,6 +300,7 @@ mod tests {
             rounds: 3,
             is_restarting: true,
             messages: 1,
+            seconds_max: 1.0,
             seconds: 1.0,
             patience: Duration::ZERO,
         };

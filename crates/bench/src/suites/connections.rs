@@ -15,7 +15,10 @@ pub(super) fn idle(extent: Extent, programs: &Programs, progress: &mut dyn FnMut
     let plan = idle::Plan {
         connections: extent.pick(&[1_000, 4_000][..], &[1_000, 5_000, 15_000][..]).to_vec(),
         protocols: protocols(extent),
-        targets: installed(programs).into_iter().filter(|target| *target != WITH_STORE).collect(),
+        targets: installed(programs)
+            .into_iter()
+            .filter(|target| *target != WITH_STORE && *target != Target::UringFloor)
+            .collect(),
         patience: PATIENCE,
     };
     let findings = idle::run(plan, programs, |sample| {
@@ -31,12 +34,12 @@ pub(super) fn idle(extent: Extent, programs: &Programs, progress: &mut dyn FnMut
 
 pub(super) fn storm(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
     let (quick, full): (&[Protocol], &[Protocol]) =
-        (&[Protocol::SocketioWs], &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs, Protocol::SocketioWss]);
+        (&[Protocol::SocketioWs], &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs]);
     let plan = storm::Plan {
         connections: extent.pick(3_000, 15_000),
         protocols: extent.pick(quick, full).to_vec(),
         targets: installed(programs).into_iter().filter(|target| *target != WITH_STORE && !target.is_floor()).collect(),
-        rounds: extent.pick(1, 5),
+        rounds: extent.pick(1, 3),
         patience: PATIENCE,
     };
     let findings = storm::run(plan, programs, |sample| {

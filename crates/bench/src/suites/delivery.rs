@@ -16,7 +16,10 @@ const MANY_ROOMS_WINDOWS: [Pace; 3] = [Pace::Window(1), Pace::Window(4), Pace::W
 
 /// What a phase of window 1 delivers, in messages times receivers: long enough for its CPU time to be read well.
 const QUICK_DELIVERIES: u32 = 60_000;
-const FULL_DELIVERIES: u32 = 300_000;
+const FULL_DELIVERIES: u32 = 150_000;
+
+/// Seconds after which a phase is cut short: a fast target needs half of that.
+const PHASE_SECONDS_MAX: f64 = 1.5;
 
 /// What a phase of window 1 delivers at most, in bytes of text.
 const PHASE_BYTES: u64 = 256 * 1024 * 1024;
@@ -34,11 +37,11 @@ fn plan(extent: Extent, programs: &Programs) -> Plan {
         protocols: Vec::new(),
         targets: installed(programs),
         capacities: Vec::new(),
-        rounds: extent.pick(5, 9),
-        // Starting anew costs more than a quick run has.
-        is_restarting: extent.pick(false, true),
+        rounds: extent.pick(5, 7),
+        is_restarting: false,
         messages: 0,
-        seconds: extent.pick(2.0, 10.0),
+        seconds_max: PHASE_SECONDS_MAX,
+        seconds: extent.pick(2.0, 4.0),
         patience: PATIENCE,
     };
     with_messages(plan, extent)
@@ -91,13 +94,18 @@ fn one_by_one(plan: Plan, programs: &Programs, progress: &mut dyn FnMut(String))
 }
 
 pub(super) fn cpu(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
-    let plan = Plan { protocols: protocols(extent), ..plan(extent, programs) };
+    let mut plan = Plan { protocols: protocols(extent), ..plan(extent, programs) };
+    // Over TCP it differs from what is said over WebSocket by a few bytes.
+    plan.protocols.retain(|protocol| *protocol != Protocol::TcpJson);
+    // Starting anew costs more than a quick run has.
+    plan.is_restarting = extent.pick(false, true);
     let findings = run(plan, programs, progress);
     let plots = findings.plan.protocols.iter().map(|&protocol| {
         let name = format!("cpu-{}.svg", protocol.name());
         (name, report::cpu_plot(&findings, protocol).svg())
     });
-    let text = format!("1,000 receivers, one sender, 64-byte text.\n\n{}", report::cpu(&findings));
+    let machine = report::machine_line(&findings.machine);
+    let text = format!("1,000 receivers, one sender, 64-byte text. {machine}\n\n{}", report::cpu(&findings));
     Suite::Cpu.section(text, plots.collect(), findings.failures.len()).with(&findings)
 }
 
@@ -107,7 +115,7 @@ pub(super) fn sizes(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
         &[(100, 64), (10_000, 64), (100, 1_024), (1_000, 1_024), (10_000, 1_024), (100, 16_384), (1_000, 16_384)];
     let protocols: &[Protocol] =
         extent.pick(&[Protocol::SocketioWs], &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs]);
-    let mut text = String::new();
+    let mut text = format!("{}\n\n", report::machine_line(&machine()));
     let mut all = Vec::new();
     let mut failures = 0;
     for &(receivers, text_bytes) in extent.pick(quick, full) {
@@ -124,12 +132,12 @@ pub(super) fn sizes(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
 }
 
 pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
+    let machine = report::machine_line(&machine());
     let switchboard = Target::Switchboard(Durability::None);
     let base = Plan {
         protocols: vec![Protocol::WsJson],
         paces: vec![Pace::Window(1), Pace::Window(4)],
         targets: vec![Target::Floor, switchboard],
-        rounds: extent.pick(5, 7),
         ..plan(extent, programs)
     };
     let mut all = Vec::new();
@@ -177,7 +185,7 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
     let list: Vec<String> =
         all.iter().flat_map(|findings| &findings.failures).map(|text| format!("- {text}")).collect();
     let text = format!(
-        "ws-json. 1,000 receivers of the lobby, on a server with more and more rooms:\n\n{rooms}\nOne room with more \
+        "{machine}\n\nws-json. 1,000 receivers of the lobby, on a server with more and more rooms:\n\n{rooms}\nOne room with more \
          and more members:\n\n{connections}\nMany small rooms, in which one member speaks and two hear it (no floor \
          knows rooms):\n\n{many}\n{}\n",
         list.join("\n")
@@ -218,13 +226,13 @@ fn per_delivery(findings: &Findings, target: Target) -> Option<f64> {
 pub(super) fn latency(extent: Extent, programs: &Programs, progress: &mut dyn FnMut(String)) -> Result<Section> {
     let protocols: &[Protocol] =
         extent.pick(&[Protocol::SocketioWs], &[Protocol::TcpText, Protocol::WsJson, Protocol::SocketioWs]);
-    let mut text = String::new();
+    let mut text = format!("{}\n\n", report::machine_line(&machine()));
     let (mut plots, mut all, mut failures) = (Vec::new(), Vec::new(), 0);
     for &protocol in protocols {
         let mut plan = Plan { protocols: vec![protocol], ..plan(extent, programs) };
         plan.targets.retain(|target| *target != Target::UringFloor);
         // First, how much each of them can take.
-        let saturation = Plan { paces: vec![Pace::Window(16)], rounds: 3, is_restarting: false, ..plan.clone() };
+        let saturation = Plan { paces: vec![Pace::Window(16)], rounds: 3, ..plan.clone() };
         let saturated = run(saturation, programs, progress);
         let mut most = Vec::new();
         for &target in &plan.targets {
@@ -248,7 +256,7 @@ pub(super) fn latency(extent: Extent, programs: &Programs, progress: &mut dyn Fn
         rates.dedup_by(|one, other| *one < *other * 1.1);
         plan.paces = rates.into_iter().map(Pace::Rate).collect();
         plan.capacities = most.iter().map(|&(target, rate)| (protocol, target, rate * 0.8)).collect();
-        plan.rounds = extent.pick(5, 7);
+        plan.rounds = 5;
         let findings = run(plan, programs, progress);
         let list: Vec<String> = most.iter().map(|(target, rate)| format!("{} {rate:.0}", target.name())).collect();
         text.push_str(&format!(
