@@ -29,8 +29,8 @@ impl Work {
         work("decode-socketio", 5_300, decoding::socketio),
         work("apply", 300, applying::message),
         work("encode-text", 1_270, encoding::text),
-        work("encode-json", 4_500, encoding::json),
-        work("encode-socketio", 4_750, encoding::socketio),
+        work("encode-json", 3_650, encoding::json),
+        work("encode-socketio", 3_700, encoding::socketio),
         #[cfg(feature = "shard")]
         work("flush", 440_000, flushing::thousand),
     ];

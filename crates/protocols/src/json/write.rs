@@ -104,7 +104,7 @@ impl<'a> Object<'a> {
 /// with `nc`.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+    if is_plain(text) {
         out.extend_from_slice(text.as_bytes());
     } else {
         for character in text.chars() {
@@ -120,6 +120,12 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.push(b'"');
+}
+
+/// Whether a string is written as it is: printable ASCII without quotation marks and backslashes. It looks at every byte
+/// and never stops early, so that the compiler can look at sixteen at a time.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\'))
 }
 
 /// Appends bytes as a string of base64.
