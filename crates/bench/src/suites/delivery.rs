@@ -18,6 +18,9 @@ const MANY_ROOMS_WINDOWS: [Pace; 3] = [Pace::Window(1), Pace::Window(4), Pace::W
 const QUICK_DELIVERIES: u32 = 60_000;
 const FULL_DELIVERIES: u32 = 150_000;
 
+/// The same where many combinations are measured.
+const SIZES_DELIVERIES: u32 = 60_000;
+
 /// Seconds after which a phase is cut short: a fast target needs half of that.
 const PHASE_SECONDS_MAX: f64 = 1.5;
 
@@ -37,20 +40,20 @@ fn plan(extent: Extent, programs: &Programs) -> Plan {
         protocols: Vec::new(),
         targets: installed(programs),
         capacities: Vec::new(),
-        rounds: extent.pick(5, 7),
+        rounds: extent.pick(5, 6),
         is_restarting: false,
         messages: 0,
         seconds_max: PHASE_SECONDS_MAX,
-        seconds: extent.pick(2.0, 4.0),
+        seconds: 2.0,
         patience: PATIENCE,
     };
-    with_messages(plan, extent)
+    with_messages(plan, extent.pick(QUICK_DELIVERIES, FULL_DELIVERIES))
 }
 
 /// As many messages as the receivers and the length of a message call for.
-fn with_messages(mut plan: Plan, extent: Extent) -> Plan {
+fn with_messages(mut plan: Plan, deliveries: u32) -> Plan {
     let heard_by = ((plan.receivers + plan.senders) / plan.rooms - 1).max(1) as u32;
-    let by_count = extent.pick(QUICK_DELIVERIES, FULL_DELIVERIES) / heard_by;
+    let by_count = deliveries / heard_by;
     let by_bytes = (PHASE_BYTES / (u64::from(heard_by) * plan.text_bytes as u64)) as u32;
     plan.messages = by_count.min(by_bytes).max(10);
     plan
@@ -120,10 +123,14 @@ pub(super) fn sizes(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
     let mut failures = 0;
     for &(receivers, text_bytes) in extent.pick(quick, full) {
         let mut plan = Plan { receivers, text_bytes, protocols: protocols.to_vec(), ..plan(extent, programs) };
+        // To open that many connections takes longer than to measure them: there Socket.IO stands for all.
+        if receivers >= 10_000 && text_bytes > 64 {
+            plan.protocols.retain(|protocol| *protocol == Protocol::SocketioWs);
+        }
         plan.rounds = 5;
         // What is kept costs the same whoever hears it.
         plan.targets.retain(|target| *target != Target::Switchboard(Durability::Fsync));
-        let findings = run(with_messages(plan, extent), programs, progress);
+        let findings = run(with_messages(plan, SIZES_DELIVERIES), programs, progress);
         failures += findings.failures.len();
         text.push_str(&format!("**{receivers} receivers, {text_bytes}-byte text**\n\n{}\n", report::cpu(&findings)));
         all.push(findings);
@@ -138,6 +145,7 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
         protocols: vec![Protocol::WsJson],
         paces: vec![Pace::Window(1), Pace::Window(4)],
         targets: vec![Target::Floor, switchboard],
+        rounds: 5,
         ..plan(extent, programs)
     };
     let mut all = Vec::new();
@@ -151,7 +159,8 @@ pub(super) fn scale(extent: Extent, programs: &Programs, progress: &mut dyn FnMu
     let mut connections =
         Table::new(1, &["connections in the room", "window 1: µs", "ratio to floor", "window 4: µs", "ratio "]);
     for receivers in extent.pick(&[100, 1_000, 4_000][..], &[100, 1_000, 5_000, 15_000][..]) {
-        let findings = run(with_messages(Plan { receivers: *receivers, ..base.clone() }, extent), programs, progress);
+        let plan = with_messages(Plan { receivers: *receivers, ..base.clone() }, QUICK_DELIVERIES);
+        let findings = run(plan, programs, progress);
         connections.row(cells(receivers.to_string(), &findings, switchboard));
         line.push((*receivers as f64, findings));
     }
