@@ -61,7 +61,7 @@ pub enum Suite {
 pub enum Extent {
     /// The main figures, in about half an hour for all suites.
     Quick,
-    /// Everything, in about two hours.
+    /// Everything, in about an hour and a half.
     Full,
 }
 

@@ -104,6 +104,17 @@ impl ShardHandle {
     }
 }
 
+#[cfg(test)]
+impl ShardInbox {
+    /// The next messages of the engine, if there are any.
+    pub(crate) fn take(&mut self) -> Option<Vec<ToShard>> {
+        match self.inbox.try_recv() {
+            Ok(Inbound::Messages(messages)) => Some(messages),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
 /// What a shard's thread works with.
 pub struct Environment {
     pub settings: Settings,
