@@ -17,7 +17,7 @@ pub use memory::{MemorySettings, MemoryStore};
 pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
 pub use sqlite::{Durability, SqliteSettings, SqliteStore};
 
-/// The one writer. It is synchronous, lives on its own thread and works in batches.
+/// The one writer. It is synchronous and works in batches; one that waits for a disk lives on its own thread.
 pub trait Store: Send {
     /// What the engine starts from.
     ///

@@ -399,7 +399,11 @@ impl World {
             *bytes -= len;
             self.bytes_out += len as u64;
             socket.read(&waiting[..len]);
-            self.shard.wrote(slot, len);
+            if len < waiting.len() {
+                self.shard.wrote(slot, len);
+            } else if !self.shard.wrote_all(slot) {
+                return;
+            }
         }
     }
 

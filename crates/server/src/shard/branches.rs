@@ -197,10 +197,4 @@ impl Shard {
         self.now = now;
         self.close(now, slot, reason);
     }
-
-    /// Whether something waits for a connection.
-    #[must_use]
-    pub fn has_waiting(&self, slot: u32) -> bool {
-        self.connections.get(slot as usize).is_some_and(|connection| connection.outbox.bytes() > 0)
-    }
 }

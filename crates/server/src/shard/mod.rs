@@ -23,6 +23,7 @@ mod sockets;
 mod tests;
 mod wheel;
 mod wires;
+mod writing;
 
 use crate::message::{Read, ToEngine};
 use connection::{Connection, Phase};
@@ -32,7 +33,6 @@ pub use population::Population;
 use run::Run;
 use slab::Slab;
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use switchboard_core::{CloseReason, ConnectionId, Via};
@@ -299,92 +299,6 @@ impl Shard {
         may
     }
 
-    /// Slots with something to write, each once. The driver writes them and says how it went.
-    pub fn take_dirty(&mut self, into: &mut Vec<u32>) {
-        self.unwritten_bytes = 0;
-        self.forward_dirty();
-        into.append(&mut self.dirty);
-    }
-
-    /// Whether there are sockets to be written.
-    #[must_use]
-    pub const fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty() || !self.dirty_branches.is_empty()
-    }
-
-    /// Whether sockets should be written before more is delivered, so that a receiver who keeps up is never taken for
-    /// one who does not.
-    const fn wants_writing(&self) -> bool {
-        self.unwritten_bytes + self.run.bytes() > self.settings.outbox_bytes / 4
-    }
-
-    /// Adds the bytes that a socket is to be given next, as at most [`switchboard_sys::SLICES_MAX`] slices; gives how
-    /// many there are.
-    #[inline]
-    pub fn gather<'a>(&'a self, slot: u32, slices: &mut Vec<IoSlice<'a>>) -> usize {
-        self.connections.get(slot as usize).map_or(0, |connection| connection.outbox.gather(slices))
-    }
-
-    /// The next datagram for a peer, and its address.
-    #[must_use]
-    pub fn datagram(&self, slot: u32) -> Option<(SocketAddr, &Frame)> {
-        let connection = self.connections.get(slot as usize)?;
-        Some((connection.address?, connection.outbox.first()?))
-    }
-
-    /// A socket took `count` bytes.
-    #[inline]
-    pub fn wrote(&mut self, slot: u32, count: usize) {
-        if let Some(connection) = self.connections.get_mut(slot as usize) {
-            connection.outbox.wrote(count);
-            self.waiting_bytes -= count;
-            self.tally.bytes_out += count as u64;
-        }
-    }
-
-    /// A socket took all that [`Shard::gather`] gave for it. Gives whether more waits; if not, it is written.
-    #[inline]
-    pub fn wrote_all(&mut self, slot: u32) -> bool {
-        let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
-        let count = connection.outbox.wrote_all();
-        self.waiting_bytes -= count;
-        self.tally.bytes_out += count as u64;
-        if connection.outbox.bytes() > 0 {
-            return true;
-        }
-        if connection.phase == Phase::Open && connection.gate.is_none() && !connection.holds_up {
-            // As nearly always, nothing follows from it.
-            connection.dirty = false;
-        } else {
-            self.written(slot);
-        }
-        false
-    }
-
-    /// A socket takes no more for now: its slot is not given again until [`Shard::unblocked`].
-    pub fn blocked(&mut self, slot: u32) {
-        if let Some(connection) = self.connections.get_mut(slot as usize) {
-            connection.blocked = true;
-            connection.dirty = false;
-        }
-        self.advance_gate(slot);
-        self.close_overflowed(self.now);
-    }
-
-    /// Whether a socket took no more when it was written last.
-    #[must_use]
-    pub fn is_blocked(&self, slot: u32) -> bool {
-        self.connections.get(slot as usize).is_some_and(|connection| connection.blocked)
-    }
-
-    /// A socket takes bytes again.
-    pub fn unblocked(&mut self, slot: u32) {
-        if let Some(connection) = self.connections.get_mut(slot as usize) {
-            connection.blocked = false;
-            self.mark_dirty(slot);
-        }
-    }
-
     /// Time passed: deadlines are met.
     pub fn turn(&mut self, now: Tick) {
         self.now = now;
@@ -471,14 +385,6 @@ impl Shard {
         }
     }
 
-    fn mark_dirty(&mut self, slot: u32) {
-        let connection = &mut self.connections[slot as usize];
-        match connection.carrier {
-            None => list(&mut self.dirty, connection, slot),
-            Some(_) => list(&mut self.dirty_branches, connection, slot),
-        }
-    }
-
     fn find(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(slot_of(id) as usize)?;
         (connection.id == id).then_some(connection)
@@ -487,15 +393,6 @@ impl Shard {
     fn slot(&self, id: ConnectionId) -> Option<u32> {
         let slot = slot_of(id);
         self.connections.get(slot as usize).is_some_and(|connection| connection.id == id).then_some(slot)
-    }
-}
-
-/// Lists a connection as one to be written, once, and not while its socket is blocked.
-#[inline]
-fn list(dirty: &mut Vec<u32>, connection: &mut Connection, slot: u32) {
-    if !connection.dirty && !connection.blocked {
-        connection.dirty = true;
-        dirty.push(slot);
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::connection::{Connection, Phase};
 use super::deliver::admit_frame;
-use super::{Settings, Shard, list};
+use super::writing::list;
+use super::{Settings, Shard};
 use crate::message::Published;
 use bytes::Bytes;
 use slab::Slab;

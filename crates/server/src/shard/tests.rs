@@ -111,7 +111,9 @@ impl World {
                 return self.shard.written(slot);
             }
             self.written.entry(slot).or_default().push_str(std::str::from_utf8(&bytes).expect("text"));
-            self.shard.wrote(slot, bytes.len());
+            if !self.shard.wrote_all(slot) {
+                return;
+            }
         }
     }
 

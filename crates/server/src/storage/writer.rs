@@ -78,7 +78,6 @@ pub(super) struct Progress {
 }
 
 /// The way to the store for the engine and for those who search.
-#[derive(Clone)]
 pub struct Writer {
     inbox: Arc<Inbox>,
     progress: Arc<Progress>,
