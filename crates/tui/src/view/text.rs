@@ -125,7 +125,8 @@ pub fn wrap(spans: &[Span], width: usize) -> Vec<Row> {
     let mut columns = 0;
     for (span, word) in spans.iter().flat_map(|span| span.text.split_word_bounds().map(move |word| (span, word))) {
         let wide = word.width();
-        let space = word.starts_with(' ');
+        // A mark on a space is a letter to be seen, and belongs to one word with it.
+        let space = word.bytes().all(|byte| byte == b' ');
         if columns + wide > width && !space && wide <= width && columns > 0 {
             // A word goes to the next line with what stands tightly before it, such as a bracket or the text of a
             // link that is not broken elsewhere.
@@ -246,6 +247,7 @@ mod tests {
             ("", 4, &[""]),
             ("你好世界", 5, &["你好", "世界"]),
             ("  indented", 20, &["  indented"]),
+            ("ab \u{d82}", 2, &["ab", " \u{d82}"]),
         ] {
             assert_eq!(wrapped(text, width), rows, "{text:?}");
         }
