@@ -102,6 +102,39 @@ fn everything_is_there_after_a_kill() {
 }
 
 #[test]
+fn commits_find_room_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings { durability: Durability::Fsync, pages_max: None };
+    let mut store = SqliteStore::open(dir.path(), settings).unwrap();
+    let log = dir.path().join("switchboard.db-wal");
+    let length = || fs::metadata(&log).unwrap().len();
+    let mut next = 1..;
+    let mut commit = |store: &mut SqliteStore| {
+        let n = next.next().unwrap();
+        store.commit(&batch(vec![message("lobby", n, n, "on")])).unwrap();
+        n
+    };
+    let mut grown = 0;
+    for _ in 0..12 {
+        commit(&mut store);
+        store.index(64).unwrap();
+        let before = length();
+        (0..32).for_each(|_| _ = commit(&mut store));
+        assert_eq!(length(), before, "32 commits fit into what was there");
+        let unindexed = store.index(64).unwrap();
+        assert_eq!(unindexed, 0);
+        grown += u32::from(length() > before);
+    }
+    assert!((1..12).contains(&grown), "it grows when its end is near, and not always: {grown} of 12");
+    // As after a kill: what stands behind the last commit means nothing.
+    let last = commit(&mut store);
+    let copy = copy_of(dir.path());
+    let mut reopened = SqliteStore::open(copy.path(), settings).unwrap();
+    assert_eq!(read_all(&mut *reopened.reader().unwrap(), "lobby", 100).len() as u64, last);
+    assert_eq!(reopened.load().unwrap().next_pos, last + 1);
+}
+
+#[test]
 fn files_are_for_this_user_only() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("a/b #1?x%20");

@@ -23,7 +23,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Refuses a database that is damaged, foreign or of a newer version.
 pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
     let damaged = |detail: &str| Err(StoreError::Damaged { path: path.to_owned(), detail: detail.to_owned() });
-    let wal = wal_of(path);
+    let wal = log_of(path);
     let wal_bytes = length(&wal).at(&wal)?.unwrap_or(0);
     let bytes = length(path).at(path)?.unwrap_or(0);
     if bytes == 0 {
@@ -135,7 +135,7 @@ fn length(path: &Path) -> io::Result<Option<u64>> {
     }
 }
 
-fn wal_of(path: &Path) -> PathBuf {
+pub(super) fn log_of(path: &Path) -> PathBuf {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");
     PathBuf::from(wal)

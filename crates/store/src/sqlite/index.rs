@@ -1,8 +1,9 @@
 //! The work that trails the commits: indexing for search, and the deletion of trimmed events.
 
 use super::schema;
+use super::write::Write;
 use crate::words;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension};
 use switchboard_core::Pos;
 
 /// How far the trailing work is.
@@ -40,9 +41,9 @@ impl Trailing {
 }
 
 /// Does up to `rows_max` rows of the work in one transaction, and gives how far it is then.
-pub(super) fn step(connection: &mut Connection, from: &Trailing, rows_max: usize) -> rusqlite::Result<Trailing> {
+pub(super) fn step(connection: &Connection, from: &Trailing, rows_max: usize) -> rusqlite::Result<Trailing> {
     let rows_max = rows_max as u64;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = Write::begin(connection)?;
     let mut trailing = *from;
     // A quarter is for the deletion as long as there is any, so that new events cannot put it off for ever.
     let for_sweeping = trailing.unswept.min((rows_max / 4).max(1));
@@ -62,7 +63,7 @@ pub(super) fn room_token(room: i64) -> String {
     [digit(24), digit(12), digit(0)].into_iter().collect()
 }
 
-fn index(transaction: &Transaction<'_>, trailing: &mut Trailing, rows_max: u64) -> rusqlite::Result<u64> {
+fn index(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rusqlite::Result<u64> {
     let mut events = transaction.prepare_cached(
         "SELECT e.pos, e.room, e.text, e.seq >= r.first_seq FROM events AS e CROSS JOIN rooms AS r ON r.id = e.room
          WHERE e.pos > ?1 ORDER BY e.pos LIMIT ?2",
@@ -93,7 +94,7 @@ fn index(transaction: &Transaction<'_>, trailing: &mut Trailing, rows_max: u64) 
     Ok(count)
 }
 
-fn sweep(transaction: &Transaction<'_>, trailing: &mut Trailing, rows_max: u64) -> rusqlite::Result<()> {
+fn sweep(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rusqlite::Result<()> {
     let mut rooms =
         transaction.prepare_cached("SELECT id, swept_seq, first_seq FROM rooms WHERE swept_seq < first_seq LIMIT 1")?;
     let mut places = transaction.prepare_cached("SELECT pos FROM events WHERE room = ?1 AND seq >= ?2 AND seq < ?3")?;

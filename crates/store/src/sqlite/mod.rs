@@ -3,9 +3,11 @@
 mod check;
 mod index;
 mod lock;
+mod log;
 mod reader;
 mod rows;
 mod schema;
+mod write;
 mod writer;
 
 use crate::error::{At, StoreError};
@@ -14,6 +16,7 @@ use crate::{Reader, Store};
 use index::Trailing;
 use lock::DirectoryLock;
 use reader::SqliteReader;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use schema::Meta;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -116,7 +119,7 @@ impl Store for SqliteStore {
         if batch.is_empty() {
             return Ok(());
         }
-        let done = writer::commit(&mut self.connection, &self.path, batch, self.next_pos, self.last_pos)?;
+        let done = writer::commit(&self.connection, &self.path, batch, self.next_pos, self.last_pos)?;
         self.next_pos = done.next_pos;
         self.last_pos = done.last_pos;
         self.trailing.unindexed += batch.events.len() as u64;
@@ -127,6 +130,9 @@ impl Store for SqliteStore {
     fn index(&mut self, rows_max: usize) -> Result<u64, StoreError> {
         if self.trailing.rows_left() > 0 && rows_max > 0 {
             self.trailing = self.relaxed(|connection, trailing| index::step(connection, trailing, rows_max))?;
+            if self.settings.durability == Durability::Fsync {
+                log::grow_ahead(&self.connection, &check::log_of(&self.path)).at(&self.path)?;
+            }
         }
         Ok(self.trailing.rows_left())
     }
@@ -153,13 +159,13 @@ impl SqliteStore {
     /// away, nothing is lost. The next commit's fsync covers it, as it covers all of the log before it.
     fn relaxed<T>(
         &mut self,
-        work: impl FnOnce(&mut Connection, &Trailing) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Connection, &Trailing) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let strict = self.settings.durability == Durability::Fsync;
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = NORMAL").at(&self.path)?;
         }
-        let result = work(&mut self.connection, &self.trailing).at(&self.path);
+        let result = work(&self.connection, &self.trailing).at(&self.path);
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
         }
@@ -181,6 +187,7 @@ fn connect(path: &Path, settings: SqliteSettings) -> rusqlite::Result<Connection
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
+    plan_once(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(
         None,
@@ -204,6 +211,11 @@ fn connect(path: &Path, settings: SqliteSettings) -> rusqlite::Result<Connection
         connection.pragma_update(None, "max_page_count", pages)?;
     }
     Ok(connection)
+}
+
+/// Has a statement planned once, and not again for other values: the plans do not depend on them.
+fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 fn fresh_meta() -> io::Result<Meta> {

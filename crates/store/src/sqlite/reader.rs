@@ -2,7 +2,7 @@
 
 use super::index::room_token;
 use super::lock::DirectoryLock;
-use super::{BUSY_TIMEOUT, rows, schema};
+use super::{BUSY_TIMEOUT, plan_once, rows, schema};
 use crate::Reader;
 use crate::error::{At, StoreError};
 use crate::page::PageBuilder;
@@ -28,6 +28,7 @@ impl SqliteReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).at(path)?;
         connection.busy_timeout(BUSY_TIMEOUT).at(path)?;
+        plan_once(&connection).at(path)?;
         connection.pragma_update(None, "cache_size", -4_096).at(path)?;
         connection.pragma_update(None, "temp_store", "MEMORY").at(path)?;
         Ok(Self { connection, path: path.to_owned(), _lock: lock })

@@ -1,8 +1,9 @@
 //! The conversion between events and rows of the table `events`.
 
+use super::write::Write;
 use crate::durable::{Durable, Kind};
 use rusqlite::types::Type;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Row, params};
 use std::sync::Arc;
 use switchboard_core::{Body, Event, Pos, Sender, SessionId, Time, UserId, Via};
 
@@ -11,7 +12,7 @@ pub(super) const COLUMNS: &str =
     "e.pos, e.seq, e.time, e.kind, e.id, e.nick, e.session, e.user, e.via, e.text, e.action";
 
 /// Inserts an event into the room whose row has the id `room`.
-pub(super) fn insert(transaction: &Transaction<'_>, room: i64, pos: Pos, event: &Durable<'_>) -> rusqlite::Result<()> {
+pub(super) fn insert(transaction: &Write<'_>, room: i64, pos: Pos, event: &Durable<'_>) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO events (pos, room, seq, time, kind, id, nick, session, user, via, text, action)

@@ -2,10 +2,11 @@
 
 use super::rows;
 use super::schema::{self, Meta};
+use super::write::Write;
 use crate::durable::{Durable, next_pos_after};
 use crate::error::{At, StoreError};
 use crate::record::{Batch, IdRecord, Loaded, RoomRecord};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,14 +22,14 @@ pub(super) struct Committed {
 
 /// Stores a batch in one transaction.
 pub(super) fn commit(
-    connection: &mut Connection,
+    connection: &Connection,
     path: &Path,
     batch: &Batch,
     next_pos: Pos,
     last_pos: Pos,
 ) -> Result<Committed, StoreError> {
     // Dropping the transaction on an error rolls it back.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
+    let transaction = Write::begin(connection).at(path)?;
     let mut rooms = Rooms { transaction: &transaction, path, rooms: BTreeMap::new() };
     let mut done = Committed { next_pos, last_pos, trimmed: 0 };
     for event in &batch.events {
@@ -57,7 +58,7 @@ pub(super) fn commit(
 
 /// The rooms that a batch touches.
 struct Rooms<'a> {
-    transaction: &'a Transaction<'a>,
+    transaction: &'a Write<'a>,
     path: &'a Path,
     rooms: BTreeMap<Arc<str>, Room>,
 }
