@@ -119,10 +119,9 @@ fn commits_find_room_in_the_log() {
         commit(&mut store);
         store.index(64).unwrap();
         let before = length();
-        (0..32).for_each(|_| _ = commit(&mut store));
-        assert_eq!(length(), before, "32 commits fit into what was there");
-        let unindexed = store.index(64).unwrap();
-        assert_eq!(unindexed, 0);
+        (0..64).for_each(|_| _ = commit(&mut store));
+        assert_eq!(length(), before, "64 commits fit into what was there");
+        assert_eq!(store.index(64).unwrap(), 0);
         grown += u32::from(length() > before);
     }
     assert!((1..12).contains(&grown), "it grows when its end is near, and not always: {grown} of 12");

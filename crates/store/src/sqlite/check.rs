@@ -4,6 +4,7 @@
 //! write-ahead log, and takes a short file for an empty one. So whatever is refused is refused here, before that.
 
 use super::schema::{self, Meta};
+use super::wal;
 use crate::error::{At, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -11,7 +12,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Databases up to this size are read through when they are opened, which takes about a tenth of a second. In a larger
 /// one a damaged page is found when it is first read.
@@ -23,7 +24,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Refuses a database that is damaged, foreign or of a newer version.
 pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
     let damaged = |detail: &str| Err(StoreError::Damaged { path: path.to_owned(), detail: detail.to_owned() });
-    let wal = log_of(path);
+    let wal = wal::path_of(path);
     let wal_bytes = length(&wal).at(&wal)?.unwrap_or(0);
     let bytes = length(path).at(path)?.unwrap_or(0);
     if bytes == 0 {
@@ -133,12 +134,6 @@ fn length(path: &Path) -> io::Result<Option<u64>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-pub(super) fn log_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    PathBuf::from(wal)
 }
 
 fn immutable_uri(path: &Path) -> String {

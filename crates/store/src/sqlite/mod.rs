@@ -3,10 +3,10 @@
 mod check;
 mod index;
 mod lock;
-mod log;
 mod reader;
 mod rows;
 mod schema;
+mod wal;
 mod write;
 mod writer;
 
@@ -86,8 +86,8 @@ impl SqliteStore {
             return Err(refusal);
         }
         let new = make_file(&path).at(&path)?;
-        let mut connection = connect(&path, settings).at(&path)?;
-        schema::migrate(&mut connection, &fresh_meta().at(&path)?).at(&path)?;
+        let connection = connect(&path, settings).at(&path)?;
+        schema::migrate(&connection, &fresh_meta().at(&path)?).at(&path)?;
         if new {
             // Else a power cut could take the whole file away, with all that was committed to it.
             File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
@@ -131,7 +131,7 @@ impl Store for SqliteStore {
         if self.trailing.rows_left() > 0 && rows_max > 0 {
             self.trailing = self.relaxed(|connection, trailing| index::step(connection, trailing, rows_max))?;
             if self.settings.durability == Durability::Fsync {
-                log::grow_ahead(&self.connection, &check::log_of(&self.path)).at(&self.path)?;
+                wal::grow_ahead(&self.connection, &self.path)?;
             }
         }
         Ok(self.trailing.rows_left())

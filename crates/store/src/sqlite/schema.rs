@@ -1,6 +1,7 @@
 //! The tables, the steps that lead from each version to the next, and the values that a database has once.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use super::write::Write;
+use rusqlite::{Connection, OptionalExtension};
 use switchboard_core::{Epoch, Pos};
 
 /// `PRAGMA application_id`: "SwBd".
@@ -78,9 +79,9 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
 
 /// Brings the database to [`VERSION`], each step in a transaction of its own. `fresh` are the values that a new
 /// database gets.
-pub(super) fn migrate(connection: &mut Connection, fresh: &Meta) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &Connection, fresh: &Meta) -> rusqlite::Result<()> {
     for (before, statements) in (0..).zip(MIGRATIONS).skip(usize::try_from(version(connection)?).unwrap_or(0)) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = Write::begin(connection)?;
         transaction.execute_batch(statements)?;
         if before == 0 {
             fresh.insert(&transaction)?;
@@ -109,7 +110,7 @@ impl Meta {
         Ok(Self { epoch: Epoch(epoch.cast_unsigned()), secret, next_pos: next_pos.cast_unsigned() })
     }
 
-    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn insert(&self, transaction: &Write<'_>) -> rusqlite::Result<()> {
         let mut statement = transaction.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;
         statement.execute(("epoch", self.epoch.0.cast_signed()))?;
         statement.execute(("secret", self.secret))?;
