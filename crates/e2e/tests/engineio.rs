@@ -211,6 +211,22 @@ fn closes_the_session_upon_two_posts_at_once() {
 }
 
 #[test]
+fn a_post_that_is_refused_before_its_body_came_is_answered() {
+    let server = server();
+    for round in 1..=300 {
+        let session = Session::open(&server);
+        let whole = text(&server, "POST", &session.query(), "", "3");
+        let begin = || Asked::begin(server.address(), &whole.as_bytes()[..whole.len() - 1]);
+        // One of them is one too many, if it comes before the other is done, and ends the session for both.
+        for mut post in [begin(), begin()] {
+            post.go_on(b"3");
+            let status = post.answer().status;
+            assert!(matches!(status, 200 | 400), "round {round}: {status}");
+        }
+    }
+}
+
+#[test]
 fn closes_the_session_upon_a_cancelled_poll_request() {
     let server = server();
     let session = Session::joined(&server);

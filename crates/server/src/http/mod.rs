@@ -189,7 +189,12 @@ async fn converse(
         let polled = connection.poll_without_shutdown(context);
         // What hyper had still to write of the answers before would be lost with it. Today it reads no request sooner.
         is_parked = polled.is_pending() && is_flushed.get() && matches!(*next.borrow(), Some(Next::Park(_)));
-        if is_parked { Poll::Ready(Ok(())) } else { polled }
+        match polled {
+            Poll::Pending if is_parked => Poll::Ready(Ok(())),
+            // After an answer to a request whose body it does not want it is done before the socket took the answer.
+            Poll::Ready(Ok(())) if !is_flushed.get() => Poll::Pending,
+            polled => polled,
+        }
     })
     .await;
     let parts = connection.into_parts();
