@@ -7,6 +7,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use switchboard_sys::LazyStream;
 
 /// Plaintext that rustls may hold encrypted and unsent: two records, so that a slow reader's bytes wait in its outbox,
@@ -123,6 +124,24 @@ impl Socket {
     /// The runtime does not take the socket.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         poll_fn(|context| self.tcp.poll_read_ready(context)).await
+    }
+
+    /// Reads when there is something to be read; 0 is the end.
+    ///
+    /// # Errors
+    /// The socket failed, or what came is not TLS.
+    pub(crate) fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.tls.is_none() {
+            return self.tcp.poll_read(context, buffer);
+        }
+        loop {
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.tcp.poll_read_ready(context))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
     }
 
     /// The TCP socket of a connection without TLS, to begin TLS on it.

@@ -87,6 +87,37 @@ impl LazyStream {
         }
     }
 
+    /// Reads when there is something to be read; 0 is the end. Whoever is given less than fits has read all that was
+    /// there, and the next one waits without asking the socket first.
+    ///
+    /// # Errors
+    /// As [`LazyStream::try_read`], but never `WouldBlock`.
+    pub fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> std::task::Poll<io::Result<usize>> {
+        if self.readiness.get().is_none() {
+            match (&mut &*self.tcp).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return std::task::Poll::Ready(result),
+            }
+        }
+        let readiness = self.readiness()?;
+        loop {
+            let mut guard = ready!(readiness.poll_read_ready(context))?;
+            match (&mut &*self.tcp).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Ok(count) if (1..buffer.len()).contains(&count) => {
+                    // What comes from now on is an event of its own; the end, which may have come with these bytes, is
+                    // never cleared.
+                    guard.clear_ready();
+                    return std::task::Poll::Ready(Ok(count));
+                }
+                result => {
+                    guard.retain_ready();
+                    return std::task::Poll::Ready(result);
+                }
+            }
+        }
+    }
+
     /// Writes as much as is taken.
     ///
     /// # Errors
@@ -199,6 +230,39 @@ mod tests {
             assert!(near.try_write_vectored(&[IoSlice::new(b"x")]).is_ok());
             drop(near.into_inner());
             assert!(reader.join().unwrap() > 0);
+        });
+    }
+
+    #[test]
+    fn a_read_that_took_all_waits_for_what_comes_next_and_the_end_is_never_missed() {
+        runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            for at_once in [true, false] {
+                let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (near, _) = listener.accept().unwrap();
+                near.set_nonblocking(true).unwrap();
+                let near = LazyStream::new(near);
+                let mut buffer = [0; 4];
+                let mut read = async || poll_fn(|context| near.poll_read(context, &mut buffer)).await.unwrap();
+                if at_once {
+                    far.write_all(b"ab").unwrap();
+                    assert_eq!(read().await, 2, "before anybody waits");
+                }
+                let mut told = std::task::Context::from_waker(std::task::Waker::noop());
+                let mut none = [0; 1];
+                assert!(near.poll_read(&mut told, &mut none).is_pending());
+                for _ in 0..3 {
+                    far.write_all(b"abc").unwrap();
+                    assert_eq!(read().await, 3);
+                    // Exactly what fits may be all, or not.
+                    far.write_all(b"abcdef").unwrap();
+                    assert_eq!((read().await, read().await), (4, 2));
+                }
+                // The last bytes and the end are one event.
+                far.write_all(b"a").unwrap();
+                drop(far);
+                assert_eq!((read().await, read().await, read().await), (1, 0, 0));
+            }
         });
     }
 }
