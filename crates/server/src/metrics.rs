@@ -103,7 +103,7 @@ impl Metrics {
         );
         r.register(
             "parked_polls",
-            "Connections whose long poll waits without anything of HTTP",
+            "Long polls that wait for something to tell",
             metrics.parked_polls.clone(),
         );
         r.register(

@@ -2,7 +2,6 @@
 
 use super::site::{Answer, plain};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
@@ -71,7 +70,7 @@ impl Asset {
             (false, true) => Bytes::from_static(self.gzip),
             (false, false) => Bytes::from_static(self.plain),
         };
-        let mut answer = Response::new(Full::new(body));
+        let mut answer = Response::new(body);
         let more = answer.headers_mut();
         more.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
         more.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));

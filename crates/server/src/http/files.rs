@@ -1,10 +1,8 @@
 //! The operator's own files: a front-end's folder at `/`, and the scripts of the Socket.IO client.
 
 use super::site::{Answer, plain};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -105,7 +103,7 @@ fn serve(path: &Path, headers: &HeaderMap) -> Option<Answer> {
     let tag = format!("\"{:x}-{:x}\"", about.len(), age.as_nanos());
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
-    let mut answer = Response::new(Full::default());
+    let mut answer = Answer::default();
     let answer_headers = answer.headers_mut();
     answer_headers.insert(header::ETAG, HeaderValue::from_str(&tag).ok()?);
     answer_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -135,7 +133,7 @@ fn serve(path: &Path, headers: &HeaderMap) -> Option<Answer> {
     let mut bytes = Vec::with_capacity((to - from) as usize);
     file.seek(SeekFrom::Start(from)).ok()?;
     file.take(to - from).read_to_end(&mut bytes).ok()?;
-    *answer.body_mut() = Full::new(Bytes::from(bytes));
+    *answer.body_mut() = bytes.into();
     Some(answer)
 }
 

@@ -1,44 +1,44 @@
 //! HTTP/1.1 on a shard: the page, the few answers beside it, and the way to a WebSocket.
 
 mod assets;
+mod by_hyper;
 mod files;
-mod io;
 mod origin;
 mod parked;
 mod site;
 pub(crate) mod socketio;
 mod upgrade;
+mod whole;
 mod wires;
 
 use crate::admission::Permit;
 use crate::listener::{Route, note_end};
 use crate::shard::driver::Local;
 use crate::socket::Socket;
+use by_hyper::{Turn, converse};
 pub(crate) use files::Files;
 use hyper::Request;
 use hyper::body::Body;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioTimer;
-use io::HttpIo;
 pub(crate) use origin::Policy;
 use parked::Parked;
 use site::Answer;
 pub(crate) use site::{Readiness, Site};
-use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use switchboard_protocols::Frame;
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::Deflate;
+use tokio::task::coop::consume_budget;
 use tokio::task::spawn_local;
-use tokio::time::timeout;
-use upgrade::{Shaken, switch_over};
+use tokio::time::{Instant, timeout, timeout_at};
+use upgrade::switch_over;
+use whole::{Said, Terms};
 
+/// Bytes of one read: a request fits, nearly always.
+const CHUNK: usize = 4_096;
 /// How long a client may take to read an answer after which we close.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -62,12 +62,19 @@ pub(crate) struct Upgrade {
     pub peer: std::net::SocketAddr,
 }
 
-/// What a request makes of its connection.
-enum Next {
-    /// When it is answered, something else.
-    Switch(Switch),
-    /// Until it is answered, nothing but a socket.
-    Park(Box<Parked>),
+/// What a request comes to. Boxed, because it is there while a poll waits.
+enum Reply {
+    Answer(Box<Answer>),
+    /// When it is answered, the connection is something else.
+    Switch(Box<(Answer, Switch)>),
+    /// There will be an answer when there is something to say.
+    Wait(Box<Parked>),
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(Box::new(answer))
+    }
 }
 
 /// What a connection goes on as.
@@ -76,14 +83,6 @@ enum Switch {
     WebSocket(Upgrade),
     /// A WebSocket of an Engine.IO session.
     Engine(socketio::Promise),
-}
-
-/// How far [`converse`] came.
-enum Turn {
-    /// A shard has the socket.
-    HandedOver,
-    /// A poll waits. The bytes are what was read beyond it.
-    Parked(Box<Visitor>, Box<Parked>, Vec<u8>),
 }
 
 /// Serves HTTP, in a task of its own, until the connection ends or becomes a WebSocket, which its shard then takes over.
@@ -98,45 +97,91 @@ pub(crate) fn receive(local: Rc<Local>, visitor: Box<Visitor>, first: Vec<u8>) {
     });
 }
 
-/// Speaks HTTP, and waits without it: a client that polls waits nearly all of the time, and what a request needs until
-/// it is answered is large.
+/// Answers what a client asks, one request after the other. What came whole is answered here, so that a connection that
+/// waits, for an answer or for a request, is a socket and a small task; all else is hyper's.
 ///
 /// # Errors
 /// The connection ended: as it should, or because the peer broke the rules or was too slow (408).
-async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>) -> std::io::Result<()> {
-    let mut answered;
-    (visitor, first, answered) = match Box::pin(upgrade::shake_hands(local, visitor, first)).await? {
-        Shaken::HandedOver => return Ok(()),
-        Shaken::Not(visitor, first, answer) => (visitor, first, answer),
-    };
+async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>) -> io::Result<()> {
+    let site = &local.environment.arrivals.site;
+    let mut begun = Instant::now();
     loop {
-        // The box is gone while a poll waits, and the task that is left is small.
-        let mut parked;
-        (visitor, parked, first) = match Box::pin(converse(local, visitor, first, answered)).await? {
-            Turn::HandedOver => return Ok(()),
-            Turn::Parked(visitor, parked, rest) => (visitor, parked, rest),
-        };
-        local.environment.metrics.parked_polls.inc();
-        let outcome = parked.wait(&visitor.socket, &mut first).await;
-        local.environment.metrics.parked_polls.dec();
-        match outcome {
-            Ok(outcome) => answered = Some(Box::pin(parked.resume(outcome, &mut first)).await),
-            Err(error) => {
-                visitor.socket.shut();
-                return Err(error);
+        let (request, end) = match whole::read(&first, site.header_bytes) {
+            Said::Request(request, end) => (request, end),
+            Said::Part => {
+                Box::pin(more(&visitor.socket, &mut first, begun + site.header_timeout)).await?;
+                continue;
             }
+            Said::Unusual => match Box::pin(converse(local, visitor, first)).await? {
+                Turn::HandedOver => return Ok(()),
+                Turn::Answered(same, left) => {
+                    (visitor, first, begun) = (same, left, Instant::now());
+                    continue;
+                }
+            },
+        };
+        first = first.split_off(end);
+        let terms = Terms::of(&request);
+        let answer = match Box::pin(respond(local, *request, visitor.route, visitor.needs_tls)).await {
+            Reply::Answer(answer) => answer,
+            Reply::Wait(parked) => match Box::pin(parked.answer_unless_gone(&visitor.socket, &mut first)).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    visitor.socket.shut();
+                    return Err(error);
+                }
+            },
+            Reply::Switch(switch) => return Box::pin(turn_into(local, visitor, switch, terms, first)).await,
+        };
+        let terms = terms.with(&answer);
+        Box::pin(whole::send(&visitor.socket, *answer, terms)).await?;
+        if !terms.persists {
+            Box::pin(close(&visitor.socket)).await;
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Who sends many requests at once has no more turns than others.
+        consume_budget().await;
+        begun = Instant::now();
+    }
+}
+
+/// Goes on as what a request made of its connection, and answers it with the first words of that.
+async fn turn_into(
+    local: &Rc<Local>,
+    visitor: Box<Visitor>,
+    switch: Box<(Answer, Switch)>,
+    terms: Terms,
+    left: Vec<u8>,
+) -> io::Result<()> {
+    let (answer, switch) = *switch;
+    let Visitor { socket, permit, .. } = *visitor;
+    let head = Frame::new(whole::head(&answer, terms).into());
+    switch_over(local, socket, permit, switch, head, left).await
+}
+
+/// Waits for more of a request.
+///
+/// # Errors
+/// There will be none: the client is done, or it was too slow, and is told so if it began a request (408).
+async fn more(socket: &Socket, first: &mut Vec<u8>, until: Instant) -> io::Result<()> {
+    match timeout_at(until, poll_fn(|context| take_in(socket, context, first))).await {
+        Ok(Ok(1..)) => Ok(()),
+        Ok(end) => {
+            socket.shut();
+            Err(end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        }
+        Err(_) => {
+            if !first.is_empty() {
+                say_timeout(socket);
+            }
+            Box::pin(close(socket)).await;
+            Err(io::ErrorKind::TimedOut.into())
         }
     }
 }
 
-/// What a request is answered; what becomes of its connection goes into `next`.
-async fn respond<B>(
-    local: &Rc<Local>,
-    request: Request<B>,
-    route: Route,
-    needs_tls: bool,
-    next: &RefCell<Option<Next>>,
-) -> Answer
+/// What a request is answered, and what becomes of its connection.
+async fn respond<B>(local: &Rc<Local>, request: Request<B>, route: Route, needs_tls: bool) -> Reply
 where
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {
@@ -147,77 +192,22 @@ where
         .and_then(|endpoint| path.strip_prefix(&*endpoint.path))
         .and_then(|name| arrivals.site.files.script(request.method(), name, request.headers()));
     if let Some(script) = script {
-        return script;
+        return script.into();
     }
     let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
     let mut endpoints = endpoint.into_iter().chain(polling);
     match endpoints.find(|endpoint| endpoint.is_at(request.uri().path())) {
-        Some(endpoint) => endpoint.respond(arrivals, local, request, route, next).await,
-        None => arrivals.site.respond(arrivals, request, route, needs_tls, next).await,
+        Some(endpoint) => endpoint.respond(arrivals, local, request, route).await,
+        None => arrivals.site.respond(arrivals, request, route, needs_tls).await,
     }
 }
 
-/// Speaks HTTP until there is nothing to say. `answered` is for its first request.
-async fn converse(
-    local: &Rc<Local>,
-    visitor: Box<Visitor>,
-    first: Vec<u8>,
-    answered: Option<Box<Answer>>,
-) -> std::io::Result<Turn> {
-    let arrivals = &local.environment.arrivals;
-    let Visitor { socket, route, permit, needs_tls } = *visitor;
-    let answered = Cell::new(answered);
-    let next = RefCell::new(None);
-    let service = service_fn(|request| {
-        let (answered, next) = (&answered, &next);
-        Box::pin(async move {
-            Ok::<_, Infallible>(match answered.take() {
-                Some(answer) => *answer,
-                None => respond(local, request, route, needs_tls, next).await,
-            })
-        })
-    });
-    let is_flushed = Cell::new(false);
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(arrivals.site.header_timeout)
-        .max_buf_size(arrivals.site.header_bytes)
-        .serve_connection(HttpIo::new(socket, first, &is_flushed), service);
-    let mut is_parked = false;
-    let served = poll_fn(|context| {
-        is_flushed.set(false);
-        let polled = connection.poll_without_shutdown(context);
-        // What hyper had still to write of the answers before would be lost with it. Today it reads no request sooner.
-        is_parked = polled.is_pending() && is_flushed.get() && matches!(*next.borrow(), Some(Next::Park(_)));
-        match polled {
-            Poll::Pending if is_parked => Poll::Ready(Ok(())),
-            // After an answer to a request whose body it does not want it is done before the socket took the answer.
-            Poll::Ready(Ok(())) if !is_flushed.get() => Poll::Pending,
-            polled => polled,
-        }
-    })
-    .await;
-    let parts = connection.into_parts();
-    let (socket, left) = parts.io.into_parts(&parts.read_buf);
-    match next.take() {
-        Some(Next::Park(parked)) if is_parked => {
-            return Ok(Turn::Parked(Box::new(Visitor { socket, route, permit, needs_tls }), parked, left));
-        }
-        // A poll whose client is gone.
-        Some(Next::Park(_)) | None => {}
-        Some(Next::Switch(switch)) => {
-            served.map_err(std::io::Error::other)?;
-            switch_over(local, socket, permit, switch, Frame::default(), left).await?;
-            return Ok(Turn::HandedOver);
-        }
-    }
-    if served.as_ref().is_err_and(hyper::Error::is_timeout) && !left.is_empty() {
-        say_timeout(&socket);
-    }
-    socket.shut();
-    // Closing with unread bytes would reset the connection, and the answer with it.
-    let _ = timeout(LINGER, drain(&socket)).await;
-    Err(served.map_or_else(std::io::Error::other, |()| std::io::ErrorKind::UnexpectedEof.into()))
+/// Takes in one read of what a client sent; 0 is the end. The buffer is no part of the task that waits.
+fn take_in(socket: &Socket, context: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    let mut chunk = [0; CHUNK];
+    let count = ready!(socket.poll_read(context, &mut chunk))?;
+    into.extend_from_slice(&chunk[..count]);
+    Poll::Ready(Ok(count))
 }
 
 /// Tells a client that began a request and did not finish it in time (RFC 9110, 15.5.9).
@@ -227,13 +217,20 @@ pub(crate) fn say_timeout(socket: &Socket) {
     let _ = socket.try_write(&[IoSlice::new(ANSWER)]);
 }
 
+/// Ends a connection when what was sent is read: closing with unread bytes would reset it, and lose the answer.
+async fn close(socket: &Socket) {
+    socket.shut();
+    // Who still sends after that is cut off.
+    let _ = timeout(LINGER, drain(socket)).await;
+}
+
 async fn drain(socket: &Socket) {
-    let mut buffer = [0; 4_096];
+    let mut buffer = [0; CHUNK];
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut buffer) {
             Ok(0) => return,
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
     }
@@ -243,7 +240,7 @@ async fn drain(socket: &Socket) {
 mod tests {
     use super::*;
 
-    /// Bytes of the task of a connection whose poll waits. What hyper needs is several thousand.
+    /// Bytes of the task of a connection that waits. What hyper needs is several thousand.
     const TASK_BYTES_MAX: usize = 256;
 
     const fn size<'a, F: Future>(_: fn(&'a Rc<Local>, Box<Visitor>, Vec<u8>) -> F) -> usize {
@@ -251,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_task_of_a_poll_that_waits_is_small() {
+    fn the_task_of_a_connection_that_waits_is_small() {
         assert!(size(serve) <= TASK_BYTES_MAX, "{} bytes", size(serve));
     }
 }

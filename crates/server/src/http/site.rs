@@ -3,19 +3,18 @@
 use super::files::{Files, percent_decoded};
 use super::origin::Policy;
 use super::socketio::Endpoint;
-use super::{Next, Switch, Upgrade};
+use super::{Reply, Switch, Upgrade};
 use super::{assets, wires};
 use crate::lan::{private_addresses, qr_svg};
 use crate::listener::{Arrivals, Route};
 use crate::metrics::Metrics;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Body;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use ipnet::IpNet;
 use serde_json::json;
-use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +22,7 @@ use std::time::Duration;
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::{Deflate, handshake};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Bytes>;
 
 /// Bytes of a picture's text: a URL with room for a join code.
 const QR_BYTES_MAX: usize = 300;
@@ -62,40 +61,39 @@ pub struct Site {
 }
 
 impl Site {
-    /// Answers a request; what a WebSocket's decided goes into `next`.
+    /// Answers a request.
     pub(super) async fn respond<B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
         &self,
         arrivals: &Arrivals,
         request: Request<B>,
         route: Route,
         needs_tls: bool,
-        next: &RefCell<Option<Next>>,
-    ) -> Answer {
+    ) -> Reply {
         let path = request.uri().path();
         // Health checks come from balancers that know an address and no name.
         match path {
-            "/healthz" => return self.health(&request, true),
-            "/readyz" => return self.health(&request, self.ready.get() && self.metrics.writable.get() == 1),
+            "/healthz" => return self.health(&request, true).into(),
+            "/readyz" => return self.health(&request, self.ready.get() && self.metrics.writable.get() == 1).into(),
             _ => {}
         }
         let host = match host_of(&request) {
             Ok(host) => host,
-            Err(message) => return plain(StatusCode::BAD_REQUEST, message),
+            Err(message) => return plain(StatusCode::BAD_REQUEST, message).into(),
         };
         if needs_tls {
-            return to_tls(request.uri(), host.as_deref());
+            return to_tls(request.uri(), host.as_deref()).into();
         }
         let origin = request.headers().get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
         if let Err(misled) = self.policy.check(host.as_deref(), origin.as_deref(), route.local) {
             let status = StatusCode::from_u16(misled.status()).unwrap_or(StatusCode::FORBIDDEN);
-            return plain(status, misled.message());
+            return plain(status, misled.message()).into();
         }
         let peer = match client_of(arrivals, request.headers(), route) {
             Ok(peer) => peer,
-            Err(message) => return plain(StatusCode::BAD_REQUEST, message),
+            Err(message) => return plain(StatusCode::BAD_REQUEST, message).into(),
         };
-        match path {
-            "/ws" => web_socket(&request, arrivals.conversations.compression_min, peer, next),
+        let answer = match path {
+            "/ws" => return web_socket(&request, arrivals.conversations.compression_min, peer),
             "/metrics" => get(&request, || {
                 let mut answer = plain(StatusCode::OK, self.metrics.encode());
                 let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -125,7 +123,8 @@ impl Site {
                 }
             }
             _ => self.own_file(&request),
-        }
+        };
+        answer.into()
     }
 
     /// A file of the operator's, if there are any.
@@ -190,7 +189,7 @@ fn get<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {
 }
 
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(text.into()));
+    let mut answer = Response::new(text.into());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -268,14 +267,9 @@ fn to_tls(uri: &Uri, host: Option<&str>) -> Answer {
 }
 
 /// The WebSocket handshake (RFC 6455, 4.2).
-fn web_socket<B>(
-    request: &Request<B>,
-    compression_min: Option<u32>,
-    peer: SocketAddr,
-    next: &RefCell<Option<Next>>,
-) -> Answer {
+fn web_socket<B>(request: &Request<B>, compression_min: Option<u32>, peer: SocketAddr) -> Reply {
     if *request.method() != Method::GET {
-        return get(request, || plain(StatusCode::OK, ""));
+        return get(request, || plain(StatusCode::OK, "")).into();
     }
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let asked = match handshake::Upgrade::from_headers(headers) {
@@ -287,7 +281,7 @@ fn web_socket<B>(
             if status == StatusCode::UPGRADE_REQUIRED {
                 answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             }
-            return answer;
+            return answer.into();
         }
     };
     let mut language = None;
@@ -295,11 +289,11 @@ fn web_socket<B>(
         if let Some(word) = pair.strip_prefix("protocol=") {
             language = Choice::parse(word);
             if language.is_none() {
-                return plain(StatusCode::BAD_REQUEST, "protocol is text or json\n");
+                return plain(StatusCode::BAD_REQUEST, "protocol is text or json\n").into();
             }
         }
     }
-    let mut answer = Response::new(Full::default());
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     if let Some(word) = asked.choose(&["json", "text"]) {
@@ -307,14 +301,13 @@ fn web_socket<B>(
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(word));
     }
     let Ok(accept) = HeaderValue::from_str(&asked.accept) else {
-        return plain(StatusCode::BAD_REQUEST, "the Sec-WebSocket-Key is broken\n");
+        return plain(StatusCode::BAD_REQUEST, "the Sec-WebSocket-Key is broken\n").into();
     };
     let compression = agree(&asked, compression_min, headers);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    next.replace(Some(Next::Switch(Switch::WebSocket(Upgrade { compression, language, peer }))));
-    answer
+    Reply::Switch(Box::new((answer, Switch::WebSocket(Upgrade { compression, language, peer }))))
 }
 
 /// Agrees on compression with a client that offers it, if the operator wants it, and says so in the response.

@@ -1,39 +1,31 @@
 //! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
 //! origins must be told for that.
 
-use super::parked::{Parked, Waiting};
+use super::parked::Parked;
 use super::site::{Answer, agree, client_of, host_of, plain};
-use super::{Next, Switch};
+use super::{Reply, Switch};
 use crate::listener::{Arrivals, Route};
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Wish};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper};
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::{Deflate, handshake};
 use switchboard_protocols::socketio::{Namespace, Namespaces};
 use switchboard_protocols::{Conversation, Framing};
-use tokio::time::timeout;
 
-/// How long a poll waits as any request does. To part with HTTP and to begin anew costs half as much again as the answer,
-/// and would be paid for each message where many are said; what it frees is free soon enough where few are.
-const PARK_AFTER: Duration = Duration::from_millis(100);
 /// Bytes from which a payload is worth compressing.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Bytes of a body that is too large that are read to be forgotten.
@@ -83,22 +75,17 @@ pub(super) struct Promise {
 }
 
 /// What an answer's head depends on, beside the answer.
+#[derive(Clone)]
 pub(super) struct Manner {
     origin: Option<HeaderValue>,
     takes_gzip: bool,
 }
 
 impl Manner {
-    /// The same without a share of the memory in which the request was read.
-    pub(super) fn kept(&self) -> Self {
-        let origin = self.origin.as_ref().and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok());
-        Self { origin, takes_gzip: self.takes_gzip }
-    }
-
     /// Compresses an answer where that is worth it, and says whose pages may read it.
-    pub(super) async fn apply(self, answer: Answer) -> Answer {
-        let mut answer = if self.takes_gzip { compress(answer).await } else { answer };
-        if let Some(origin) = self.origin {
+    pub(super) fn apply(&self, answer: Answer) -> Answer {
+        let mut answer = if self.takes_gzip { compress(answer) } else { answer };
+        if let Some(origin) = self.origin.clone() {
             // On errors, too: a page that is not told may not even read why.
             let headers = answer.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -164,8 +151,7 @@ impl Endpoint {
         local: &Rc<Local>,
         request: Request<B>,
         route: Route,
-        next: &RefCell<Option<Next>>,
-    ) -> Answer
+    ) -> Reply
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
@@ -173,12 +159,19 @@ impl Endpoint {
         let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         let is_preflight = *request.method() == Method::OPTIONS;
         let manner = Manner { origin, takes_gzip: takes_gzip(request.headers()) };
-        let answer = match self.check(arrivals, &request, route) {
-            Err(refused) => refuse(&refused),
-            Ok(_) if is_preflight => allow(wanted),
-            Ok(peer) => self.carry_out(arrivals, local, request, peer, &manner, next).await,
+        let reply = match self.check(arrivals, &request, route) {
+            Err(refused) => refuse(&refused).into(),
+            Ok(_) if is_preflight => allow(wanted).into(),
+            Ok(peer) => self.carry_out(arrivals, local, request, peer, &manner).await,
         };
-        manner.apply(answer).await
+        match reply {
+            Reply::Answer(answer) => manner.apply(*answer).into(),
+            Reply::Switch(mut switch) => {
+                switch.0 = manner.apply(switch.0);
+                Reply::Switch(switch)
+            }
+            Reply::Wait(parked) => Reply::Wait(parked),
+        }
     }
 
     /// Who asks, if it may.
@@ -205,8 +198,7 @@ impl Endpoint {
         request: Request<B>,
         peer: SocketAddr,
         manner: &Manner,
-        next: &RefCell<Option<Next>>,
-    ) -> Answer
+    ) -> Reply
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
@@ -219,37 +211,30 @@ impl Endpoint {
         let is_upgrade = request.headers().contains_key(header::UPGRADE);
         let compression_min = arrivals.conversations.compression_min;
         match query.judge(method, is_upgrade) {
-            Err(refused) => refuse(&refused),
-            Ok(Ask::Open) => {
-                let permit = match arrivals.pollers.admit(peer.ip()) {
-                    Ok(permit) => permit,
-                    Err(refusal) => return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n")),
-                };
-                match self.begin(&query, local, Framing::Polling) {
-                    Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer, permit)),
-                    Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
-                }
-            }
-            Ok(Ask::Poll(sid)) => {
-                let mut waiting = Waiting::begin(local, sid).await;
-                if let Ok(outcome) = timeout(PARK_AFTER, &mut waiting).await {
-                    return answer(outcome);
-                }
-                answer(match Parked::new(waiting, &request, manner) {
-                    Ok(parked) => park(parked, next).await,
-                    Err(waiting) => waiting.await,
-                })
-            }
-            Ok(Ask::Post(sid)) => self.post(local, request, sid).await,
+            Err(refused) => refuse(&refused).into(),
+            Ok(Ask::Open) => self.open(arrivals, local, &query, peer).into(),
+            Ok(Ask::Poll(sid)) => Reply::Wait(Parked::begin(local, sid, manner.clone()).await),
+            Ok(Ask::Post(sid)) => self.post(local, request, sid).await.into(),
             Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
-                refuse(&Refused::TransportUnknown)
+                refuse(&Refused::TransportUnknown).into()
             }
-            Ok(Ask::OpenWebSocket) => switch(&request, compression_min, query, Target::New, peer, next),
+            Ok(Ask::OpenWebSocket) => switch(&request, compression_min, query, Target::New, peer),
             Ok(Ask::Upgrade(sid)) => match local.errand(sid, Wish::Probe).await {
-                Outcome::Done => switch(&request, compression_min, query, Target::TakeOver(sid), peer, next),
-                Outcome::Occupied => switch(&request, None, query, Target::Nothing, peer, next),
-                outcome => answer(outcome),
+                Outcome::Done => switch(&request, compression_min, query, Target::TakeOver(sid), peer),
+                Outcome::Occupied => switch(&request, None, query, Target::Nothing, peer),
+                outcome => answer(outcome).into(),
             },
+        }
+    }
+
+    fn open(&self, arrivals: &Arrivals, local: &Rc<Local>, query: &Query, peer: SocketAddr) -> Answer {
+        let permit = match arrivals.pollers.admit(peer.ip()) {
+            Ok(permit) => permit,
+            Err(refusal) => return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n")),
+        };
+        match self.begin(query, local, Framing::Polling) {
+            Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer, permit)),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers\n"),
         }
     }
 
@@ -297,38 +282,24 @@ async fn read<B: Body>(body: B, max: usize) -> Result<Option<Bytes>, ()> {
     Ok((count <= max).then(|| kept.freeze()))
 }
 
-/// Puts a poll where it can be taken from hyper while it waits. If it is answered before that, it is answered here.
-async fn park(parked: Parked, next: &RefCell<Option<Next>>) -> Outcome {
-    next.replace(Some(Next::Park(Box::new(parked))));
-    let outcome = poll_fn(|context| match &mut *next.borrow_mut() {
-        Some(Next::Park(parked)) => parked.poll_outcome(context),
-        Some(Next::Switch(_)) | None => Poll::Pending,
-    })
-    .await;
-    next.take();
-    outcome
-}
-
 fn switch<B>(
     request: &Request<B>,
     compression_min: Option<u32>,
     query: Query,
     target: Target,
     peer: SocketAddr,
-    next: &RefCell<Option<Next>>,
-) -> Answer {
+) -> Reply {
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let Ok(asked) = handshake::Upgrade::from_headers(headers) else { return refuse(&Refused::BadRequest) };
-    let Ok(accept) = HeaderValue::from_str(&asked.accept) else { return refuse(&Refused::BadRequest) };
-    let mut answer = Response::new(Full::default());
+    let Ok(asked) = handshake::Upgrade::from_headers(headers) else { return refuse(&Refused::BadRequest).into() };
+    let Ok(accept) = HeaderValue::from_str(&asked.accept) else { return refuse(&Refused::BadRequest).into() };
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     let compression = agree(&asked, compression_min, headers);
-    next.replace(Some(Next::Switch(Switch::Engine(Promise { query, target, peer, compression }))));
-    answer
+    Reply::Switch(Box::new((answer, Switch::Engine(Promise { query, target, peer, compression }))))
 }
 
 pub(super) fn answer(outcome: Outcome) -> Answer {
@@ -350,7 +321,7 @@ fn refuse(refused: &Refused) -> Answer {
 }
 
 fn typed(status: StatusCode, body: impl Into<Bytes>, kind: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -361,7 +332,7 @@ fn typed(status: StatusCode, body: impl Into<Bytes>, kind: &'static str) -> Answ
 
 /// What a page of another origin may do here.
 fn allow(wanted: Option<HeaderValue>) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET,POST"));
@@ -380,20 +351,20 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn compress(answer: Answer) -> Answer {
-    let (mut parts, body) = answer.into_parts();
-    // A body of one piece is there at once, and cannot fail.
-    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if bytes.len() < GZIP_BYTES_MIN || parts.status != StatusCode::OK {
-        return Response::from_parts(parts, Full::new(bytes));
+fn compress(mut answer: Answer) -> Answer {
+    let bytes = answer.body();
+    if bytes.len() < GZIP_BYTES_MIN || answer.status() != StatusCode::OK {
+        return answer;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::fast());
     // Writing into a vector cannot fail.
-    let _ = encoder.write_all(&bytes);
-    let Ok(packed) = encoder.finish() else { return Response::from_parts(parts, Full::new(bytes)) };
-    parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    Response::from_parts(parts, Full::new(packed.into()))
+    let _ = encoder.write_all(bytes);
+    let Ok(packed) = encoder.finish() else { return answer };
+    *answer.body_mut() = packed.into();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    answer
 }
 
 #[cfg(test)]

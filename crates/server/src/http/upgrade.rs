@@ -1,20 +1,13 @@
-//! How a connection becomes a WebSocket: its handshake, where that was read whole, answered without the machinery for
-//! requests that come in pieces, have bodies, and follow each other; and what it goes on as.
+//! What a connection goes on as when its handshake is answered: a WebSocket, of its own or of an Engine.IO session.
 
-use super::site::Answer;
 use super::socketio::{self, Target};
-use super::{LINGER, Next, Switch, Upgrade, Visitor, drain, respond};
+use super::whole::send_bytes;
+use super::{Switch, Upgrade, close};
 use crate::admission::Permit;
 use crate::shard::Opening;
 use crate::shard::driver::{Inbound, Local};
 use crate::shard::polling::Probe;
 use crate::socket::Socket;
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Uri, Version};
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,80 +15,6 @@ use switchboard_core::Via;
 use switchboard_protocols::conversation::{self, Choice};
 use switchboard_protocols::framing::websocket::{CloseCode, frame};
 use switchboard_protocols::{Frame, Framing};
-use tokio::time::timeout;
-
-/// Header lines of such a request at most, which is hyper's limit, too.
-const HEADERS_MAX: usize = 100;
-
-/// What came of a handshake.
-pub(super) enum Shaken {
-    /// A shard has the socket.
-    HandedOver,
-    /// It was none, or one that cannot be had: the answer says why, and hyper gives it. The bytes are what was read.
-    Not(Box<Visitor>, Vec<u8>, Option<Box<Answer>>),
-}
-
-/// Answers the handshake of a WebSocket that was read whole, if it is one that can be had.
-///
-/// # Errors
-/// The connection ended, or there are too many of its client's.
-pub(super) async fn shake_hands(local: &Rc<Local>, visitor: Box<Visitor>, mut first: Vec<u8>) -> io::Result<Shaken> {
-    let Some((request, end)) = request(&first, local.environment.arrivals.site.header_bytes) else {
-        return Ok(Shaken::Not(visitor, first, None));
-    };
-    let next = RefCell::new(None);
-    let answer = respond(local, request, visitor.route, visitor.needs_tls, &next).await;
-    match next.take() {
-        Some(Next::Switch(switch)) => {
-            let Visitor { socket, permit, .. } = *visitor;
-            switch_over(local, socket, permit, switch, head(&answer), first.split_off(end)).await?;
-            Ok(Shaken::HandedOver)
-        }
-        Some(Next::Park(_)) | None => Ok(Shaken::Not(visitor, first, Some(Box::new(answer)))),
-    }
-}
-
-/// The request at the beginning of `bytes`, and where it ends, if it asks for an upgrade and has no body. Whatever is
-/// unusual about it is left to hyper, which knows what is wrong with it, or waits for more.
-fn request(bytes: &[u8], head_bytes_max: usize) -> Option<(Request<Empty<Bytes>>, usize)> {
-    let mut lines = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Request::new(&mut lines);
-    let httparse::Status::Complete(end) = head.parse(bytes).ok()? else { return None };
-    if end > head_bytes_max || head.method != Some("GET") || head.version != Some(1) {
-        return None;
-    }
-    let uri = Uri::try_from(head.path?).ok()?;
-    let mut headers = HeaderMap::with_capacity(head.headers.len());
-    for line in head.headers {
-        headers.append(HeaderName::from_bytes(line.name.as_bytes()).ok()?, HeaderValue::from_bytes(line.value).ok()?);
-    }
-    let is_alone = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT]
-        .iter()
-        .all(|name| !headers.contains_key(name));
-    if !(is_alone && headers.contains_key(header::UPGRADE)) {
-        return None;
-    }
-    let mut request = Request::new(Empty::new());
-    *request.method_mut() = Method::GET;
-    *request.version_mut() = Version::HTTP_11;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Some((request, end))
-}
-
-/// The answer that makes the connection a WebSocket, as it is sent (RFC 9112, 4). It has no body.
-fn head(answer: &Answer) -> Frame {
-    let mut head = Vec::with_capacity(256);
-    head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-    for (name, value) in answer.headers() {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-    }
-    head.extend_from_slice(b"\r\n");
-    Frame::new(head.into())
-}
 
 /// Goes on as what was agreed on. `head` is the answer that says so, if it is not sent yet; `left` came after the request.
 ///
@@ -145,7 +64,7 @@ async fn go_on(
     promise: &socketio::Promise,
 ) -> io::Result<()> {
     if !matches!(promise.target, Target::New) {
-        send(&socket, head.bytes()).await?;
+        send_bytes(&socket, head.bytes(), &[]).await?;
     }
     let sid = match promise.target {
         Target::New => {
@@ -156,10 +75,9 @@ async fn go_on(
         }
         Target::TakeOver(sid) => sid,
         Target::Nothing => {
-            let close = frame::close(CloseCode::POLICY, "the session has a WebSocket already");
-            let _ = socket.try_write(&[IoSlice::new(&close)]);
-            socket.shut();
-            let _ = timeout(LINGER, drain(&socket)).await;
+            let farewell = frame::close(CloseCode::POLICY, "the session has a WebSocket already");
+            let _ = socket.try_write(&[IoSlice::new(&farewell)]);
+            close(&socket).await;
             return Err(io::ErrorKind::AlreadyExists.into());
         }
     };
@@ -174,73 +92,4 @@ async fn go_on(
         shard.hand(Inbound::Probe(probe)).await;
     }
     Ok(())
-}
-
-/// Sends bytes to their end.
-async fn send(socket: &Socket, mut bytes: &[u8]) -> io::Result<()> {
-    while !(bytes.is_empty() && socket.try_flush()?) {
-        match socket.try_write(&[IoSlice::new(bytes)]) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                poll_fn(|context| socket.tcp().poll_write_ready(context)).await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use hyper::Response;
-
-    const USUAL: &str = "GET /ws?protocol=json HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nX: 1\r\nX: 2\r\n\r\n";
-
-    fn end(text: &str) -> Option<usize> {
-        request(text.as_bytes(), 4_096).map(|(_, end)| end)
-    }
-
-    #[test]
-    fn a_whole_request_is_read_and_ends_where_it_ends() {
-        let (request, end) = request(format!("{USUAL}and more").as_bytes(), USUAL.len()).expect("a handshake");
-        assert_eq!(end, USUAL.len());
-        assert_eq!((request.method(), request.version()), (&Method::GET, Version::HTTP_11));
-        assert_eq!((request.uri().path(), request.uri().query()), ("/ws", Some("protocol=json")));
-        assert_eq!(request.headers().get_all("x").iter().collect::<Vec<_>>(), ["1", "2"]);
-        let engine = USUAL.replace("/ws?protocol=json", "/socket.io/?EIO=4&transport=websocket");
-        assert!(super::request(engine.as_bytes(), 4_096).is_some());
-    }
-
-    #[test]
-    fn all_else_is_left_to_hyper() {
-        assert!(request(USUAL.as_bytes(), USUAL.len() - 1).is_none(), "it is too long");
-        for length in 0..USUAL.len() {
-            assert_eq!(end(&USUAL[..length]), None, "{length} bytes of it");
-        }
-        for (what, instead) in [
-            ("GET", "POST"),
-            ("HTTP/1.1", "HTTP/1.0"),
-            ("HTTP/1.1", "HTTP/2"),
-            ("Upgrade", "Downgrade"),
-            ("X: 1", "Content-Length: 0"),
-            ("X: 1", "Transfer-Encoding: chunked"),
-            ("X: 1", "Expect: 100-continue"),
-            ("X: 1", "X 1"),
-            ("X: 1", "X: \u{1}"),
-            ("X: 1\r\n", &"X: 1\r\n".repeat(HEADERS_MAX)),
-        ] {
-            assert_eq!(end(&USUAL.replacen(what, instead, 1)), None, "{instead}");
-        }
-        let most = USUAL.replacen("X: 1\r\n", &"X: 1\r\n".repeat(HEADERS_MAX - 3), 1);
-        assert_eq!(end(&most), Some(most.len()));
-    }
-
-    #[test]
-    fn an_answer_is_sent_with_its_headers() {
-        let mut answer = Response::new(http_body_util::Full::default());
-        answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        let expected = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
-        assert_eq!(head(&answer).bytes(), expected.as_bytes());
-    }
 }

@@ -136,16 +136,14 @@ pub(super) fn answer(value: &Value) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::BodyExt;
     use switchboard_protocols::socketio::Namespaces;
 
-    #[tokio::test]
-    async fn a_messages_bytes_are_the_encoders_own() {
+    #[test]
+    fn a_messages_bytes_are_the_encoders_own() {
         let message = r#"{"type":"message","room":"lobby","seq":42,"from":{"nick":"bob","session":"8d147be260fac935","via":"websocket"},"text":"hé","time":"2026-11-20T08:00:00.123Z"}"#;
         let namespaces = Namespaces::new(vec![Namespace::chat("/")], None, Arc::default());
-        let body = dialects(message.as_bytes(), namespaces.chat()).into_body();
-        let bytes = body.collect().await.expect("whole").to_bytes();
-        let value: Value = serde_json::from_slice(&bytes).expect("JSON");
+        let answer = dialects(message.as_bytes(), namespaces.chat());
+        let value: Value = serde_json::from_slice(answer.body()).expect("JSON");
         let rows = value["dialects"].as_array().expect("rows");
         assert_eq!(rows.len(), DIALECTS.len() + SOCKETIO.len());
         assert_eq!(rows[0]["hex"], hex("<bob> hé\n".as_bytes()));

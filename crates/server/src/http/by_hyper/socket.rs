@@ -1,14 +1,12 @@
 //! A socket as hyper reads and writes it.
 
+use crate::http::CHUNK;
 use crate::socket::Socket;
 use hyper::rt::ReadBufCursor;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-/// Bytes of one read: a request fits, nearly always.
-const CHUNK: usize = 4_096;
 
 /// A socket, and what was read of it before hyper had it.
 pub(super) struct HttpIo<'a> {
@@ -43,18 +41,9 @@ impl hyper::rt::Read for HttpIo<'_> {
         }
         let mut chunk = [0; CHUNK];
         let room = buffer.remaining().min(CHUNK);
-        loop {
-            match self.socket.try_read(&mut chunk[..room]) {
-                Ok(count) => {
-                    buffer.put_slice(&chunk[..count]);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.tcp().poll_read_ready(context))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let count = ready!(self.socket.poll_read(context, &mut chunk[..room]))?;
+        buffer.put_slice(&chunk[..count]);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,0 +1,183 @@
+//! A request that came whole goes another way in the server than one that hyper has to read: both have to be answered the
+//! same, and a connection goes from one way to the other and back.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use switchboard_e2e::process::resident_bytes;
+use switchboard_e2e::{Asked, PATIENCE, Server, ServerOptions};
+
+/// Ends a connection.
+const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// A message that the server shows in its dialects.
+const MESSAGE: &str = r#"{"type":"message","room":"lobby","seq":42,"from":{"nick":"bob","session":"8d147be260fac935","via":"websocket"},"text":"hi","time":"2026-11-20T08:00:00.123Z"}"#;
+
+fn server() -> Server {
+    Server::start(ServerOptions::ephemeral().listen("http://127.0.0.1:0"))
+}
+
+/// All that is answered, without the time of day.
+fn answers(server: &Server, pieces: &[&str]) -> String {
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_nodelay(true).expect("a socket option");
+    for (number, piece) in pieces.iter().enumerate() {
+        if number > 0 {
+            // It comes by itself, nearly always; what is asserted does not depend on it.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Who hangs up does not take all.
+        let _ = stream.write_all(piece.as_bytes());
+    }
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("answers to the end");
+    let lines = text.split_inclusive('\n').map(|line| if line.starts_with("date: ") { "date\r\n" } else { line });
+    lines.collect()
+}
+
+/// The same request with a line in it that makes it one for hyper.
+fn for_hyper(request: &str) -> String {
+    let (line, rest) = request.trim_start().split_once("\r\n").expect("a request line");
+    format!("{line}\r\nExpect: nothing\r\n{rest}")
+}
+
+#[test]
+fn a_request_is_answered_the_same_on_both_ways() {
+    let server = server();
+    let get = |target: &str, more: &str| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+    let post = |target: &str, body: &str| {
+        let length = body.len();
+        format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let session = "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA";
+    let document = Asked::begin(server.address(), get("/", "Accept: text/html\r\nConnection: close\r\n").as_bytes());
+    let document = document.answer();
+    let tag = document.header("etag").expect("a tag");
+    for (request, status) in [
+        (get("/", ""), 200),
+        (get("/", "Accept: text/html\r\n"), 200),
+        (get("/", &format!("Accept: text/html\r\nIf-None-Match: {tag}\r\n")), 304),
+        (get("/healthz", ""), 200),
+        (get("/healthz", "Connection: x\r\nConnection: keep-alive, Close\r\n"), 200),
+        (get("http://localhost/healthz", ""), 200),
+        (format!("\r\n{}", get("/healthz", "")), 200),
+        (get("/healthz", "").replace("GET", "HEAD"), 200),
+        (get("/nowhere", "").replace("GET", "HEAD"), 404),
+        (get("/healthz", "").replace("GET", "DELETE"), 405),
+        (get("/healthz", "").replace("/1.1", "/1.0"), 200),
+        (get("/healthz", "Connection: Keep-Alive\r\n").replace("/1.1", "/1.0"), 200),
+        ("GET /healthz HTTP/1.0\r\n\r\n".to_owned(), 200),
+        (get("/about.json", ""), 200),
+        (get("/nowhere", ""), 404),
+        (get("/healthz", "").replace("localhost", "evil.example"), 200),
+        (get("/", "").replace("localhost", "evil.example"), 421),
+        (get("/", "").replace("Host: localhost\r\n", ""), 400),
+        (get("/ws", ""), 426),
+        (get(&format!("/socket.io/?{session}"), ""), 400),
+        (get(&format!("/socket.io/?{session}"), "Origin: http://localhost:5173\r\nAccept-Encoding: gzip\r\n"), 400),
+        (get("/socket.io/?EIO=3&transport=polling", ""), 400),
+        (get("/socket.io/", "Origin: http://localhost:5173\r\n").replace("GET", "OPTIONS"), 204),
+        (post(&format!("/socket.io/?{session}"), "2"), 400),
+        (post("/healthz", "abc"), 405),
+        (post("/wires/dialects", MESSAGE), 200),
+        (post("/wires/dialects", "{}"), 400),
+    ] {
+        let whole = answers(&server, &[&request, LAST]);
+        assert!(
+            whole.starts_with(&format!("HTTP/1.{} {status} ", i32::from(request.contains("/1.1")))),
+            "{request}{whole}"
+        );
+        assert_eq!(answers(&server, &[&for_hyper(&request), LAST]), whole, "{request}");
+        for at in [request.len() / 2, request.len() - 1] {
+            let (some, rest) = request.split_at(at);
+            let pieces = answers(&server, &[some, rest, LAST]);
+            // Who is refused before the body came is answered, and then there is nothing more.
+            let is_same = pieces == whole || request.starts_with("POST") && whole.starts_with(&pieces);
+            assert!(is_same && pieces.contains("\r\n\r\n"), "in two pieces at {at}: {request}{pieces}");
+        }
+        assert_eq!(answers(&server, &[&format!("{request}{LAST}")]), whole, "with the next one: {request}");
+    }
+}
+
+#[test]
+fn requests_follow_each_other_in_order_whichever_way_they_go() {
+    let server = server();
+    let ways = [
+        "GET /about.json HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: nothing\r\n\r\n".to_owned(),
+        format!(
+            "POST /wires/dialects HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{MESSAGE}",
+            MESSAGE.len()
+        ),
+        format!(
+            "POST /wires/dialects HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{MESSAGE}\r\n0\r\n\r\n",
+            MESSAGE.len()
+        ),
+        // Its body is read by nobody: it must not be taken for a request.
+        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{LAST}", LAST.len()),
+    ];
+    let alone: Vec<_> = ways.iter().map(|request| answers(&server, &[request, LAST])).collect();
+    let last = answers(&server, &[LAST]);
+    let alone =
+        alone.iter().map(|text| text.strip_suffix(&last).unwrap_or_else(|| panic!("{text}"))).collect::<Vec<_>>();
+    // Every way after every other, in one piece and each by itself.
+    let mut order: Vec<usize> =
+        (0..ways.len()).flat_map(|one| (0..ways.len()).flat_map(move |then| [one, then])).collect();
+    order.truncate(40);
+    let requests: Vec<&str> = order.iter().map(|way| &*ways[*way]).chain([LAST]).collect();
+    let expected: String = order.iter().map(|way| alone[*way]).chain([&*last]).collect();
+    assert_eq!(answers(&server, &requests), expected);
+    assert_eq!(answers(&server, &[&requests.concat()]), expected);
+}
+
+#[test]
+fn a_head_that_does_not_end_is_answered_in_time_or_too_long() {
+    let server = Server::start(ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("limits.header_timeout=1s"));
+    let begun = Instant::now();
+    let late = answers(&server, &["GET / HTTP/1.1\r\nHost:"]);
+    assert!(late.starts_with("HTTP/1.1 408 "), "{late}");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    // The same after a request that was answered; silence needs no answer.
+    let late = answers(&server, &["GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /"]);
+    assert!(late.starts_with("HTTP/1.1 200 ") && late.contains("ok\nHTTP/1.1 408 "), "{late}");
+    let idle = answers(&server, &["GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"]);
+    assert!(idle.starts_with("HTTP/1.1 200 ") && idle.ends_with("\r\n\r\nok\n"), "{idle}");
+}
+
+/// Connections that wait for their next request.
+const KEPT: usize = 1_000;
+/// The most that one of them may cost in the server, in bytes.
+const KEPT_BYTES_MAX: f64 = 3_072.0;
+
+#[test]
+fn a_connection_between_two_requests_costs_little() {
+    let limit = switchboard_sys::raise_nofile().expect("a limit").soft;
+    assert!(limit > KEPT as u64 + 500, "this test needs {KEPT} descriptors; `ulimit -n` allows {limit}");
+    let server = Server::start(ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("server.shards=1"));
+    for request in [
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: nothing\r\n\r\n",
+    ] {
+        let mut kept = Vec::new();
+        let mut open = |count: usize| {
+            for _ in 0..count {
+                let mut stream = TcpStream::connect(server.address()).expect("a connection");
+                stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+                stream.write_all(request.as_bytes()).expect("a request");
+                let mut answer = Vec::new();
+                while !answer.ends_with(b"ok\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).expect("an answer");
+                    answer.extend(byte);
+                }
+                kept.push(stream);
+            }
+            resident_bytes(server.id())
+        };
+        let before = open(KEPT / 10);
+        let each = open(KEPT).saturating_sub(before) as f64 / KEPT as f64;
+        println!("{each:.0} bytes for each of {KEPT} connections that wait for a request");
+        assert!(each < KEPT_BYTES_MAX, "{each:.0} bytes for each: {request}");
+    }
+}
