@@ -3,10 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use switchboard_e2e::process::resident_bytes;
-use switchboard_e2e::{Asked, PATIENCE, Server, ServerOptions};
+use switchboard_e2e::{Asked, PATIENCE, Server, ServerOptions, http_get, require_tool};
 
 /// Ends a connection.
 const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -143,6 +145,72 @@ fn a_head_that_does_not_end_is_answered_in_time_or_too_long() {
     assert!(late.starts_with("HTTP/1.1 200 ") && late.contains("ok\nHTTP/1.1 408 "), "{late}");
     let idle = answers(&server, &["GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"]);
     assert!(idle.starts_with("HTTP/1.1 200 ") && idle.ends_with("\r\n\r\nok\n"), "{idle}");
+}
+
+/// Says that it is over, in any case.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The two ends of a client that only has to be quick.
+type Flood = (Box<dyn Write + Send>, Box<dyn Read + Send>);
+
+fn plain_flood(server: &Server) -> Flood {
+    let stream = TcpStream::connect(server.address()).expect("a connection");
+    (Box::new(stream.try_clone().expect("a descriptor")), Box::new(stream))
+}
+
+fn tls_flood(server: &Server) -> Flood {
+    let mut openssl = Command::new(require_tool("openssl", "Debian package openssl"))
+        .args(["s_client", "-quiet", "-connect", &server.address().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    (Box::new(openssl.stdin.take().expect("a pipe")), Box::new(openssl.stdout.take().expect("a pipe")))
+}
+
+#[test]
+fn a_client_that_sends_without_an_end_leaves_others_their_turn() {
+    let options = ServerOptions::ephemeral().arg("--tls-self-signed").set("server.shards=1");
+    let server = Server::start(options.set("limits.header_timeout=1s"));
+    let whole = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
+    for (request, flood) in [
+        (whole.clone(), plain_flood as fn(&Server) -> Flood),
+        (for_hyper(&whole), plain_flood),
+        (whole.clone(), tls_flood),
+        (for_hyper(&whole), tls_flood),
+    ] {
+        let many = request.repeat(1_000);
+        let (mut requests, mut answers) = flood(&server);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let mut rounds = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    requests.write_all(many.as_bytes()).expect("a server that reads");
+                    rounds += 1;
+                }
+                rounds
+            });
+            let reading = scope.spawn(move || {
+                let mut text = String::new();
+                answers.read_to_string(&mut text).expect("answers to the end");
+                text.matches("HTTP/1.1 200 OK\r\n").count()
+            });
+            let over = Over(&is_over);
+            let others: Vec<_> = (0..20).map(|_| http_get(server.address(), "/healthz").status).collect();
+            drop(over);
+            // The server ends the connection when nothing comes any more.
+            let (rounds, answers) = (sending.join().expect("a thread"), reading.join().expect("a thread"));
+            assert_eq!((others, answers), (vec![200; 20], rounds * 1_000), "{request}");
+        });
+    }
 }
 
 /// Connections that wait for their next request.

@@ -101,11 +101,7 @@ impl Metrics {
             "Connections that ended before a protocol",
             metrics.handshake_failures.clone(),
         );
-        r.register(
-            "parked_polls",
-            "Long polls that wait for something to tell",
-            metrics.parked_polls.clone(),
-        );
+        r.register("parked_polls", "Long polls that wait for something to tell", metrics.parked_polls.clone());
         r.register(
             "writable",
             "1 while messages are stored, 0 while the disk is nearly full",

@@ -2,7 +2,7 @@
 
 use super::site::Answer;
 use super::socketio::{Manner, answer};
-use super::take_in;
+use super::{CHUNK, take_in};
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Underway, Wish};
 use crate::socket::Socket;
@@ -27,8 +27,8 @@ impl Parked {
     /// Asks for what waits for a session.
     pub(super) async fn begin(local: &Rc<Local>, sid: Sid, manner: Manner) -> Box<Self> {
         let underway = Underway::begin(local);
-        local.environment.metrics.parked_polls.inc();
         let told = local.ask(sid, Wish::Poll).await;
+        local.environment.metrics.parked_polls.inc();
         Box::new(Self { underway, sid, told, manner, is_answered: false })
     }
 
@@ -38,8 +38,8 @@ impl Parked {
         self.say(outcome)
     }
 
-    /// The same, and meanwhile for the end of the client. `first` is what it has sent beyond the poll: one read of it is
-    /// taken in, the rest waits in the socket.
+    /// The same, and meanwhile for the end of the client. `first` is what it has sent beyond the poll: up to [`CHUNK`] is
+    /// taken in, the rest waits in the socket, and the end behind it.
     ///
     /// # Errors
     /// The client is gone.
@@ -52,7 +52,7 @@ impl Parked {
             if let Poll::Ready(outcome) = self.poll_outcome(context) {
                 return Poll::Ready(Ok(outcome));
             }
-            while first.is_empty() {
+            while first.len() < CHUNK {
                 if ready!(take_in(socket, context, first))? == 0 {
                     return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
                 }

@@ -55,8 +55,13 @@ fn has_option(value: &HeaderValue, wanted: &str) -> bool {
     value.split(',').any(|option| option.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// What stands at the beginning of `bytes`. A head may have `head_bytes_max`.
-pub(super) fn read(bytes: &[u8], head_bytes_max: usize) -> Said {
+/// What stands at the beginning of `bytes`, of which `seen` were a part of a head before. A head may have
+/// `head_bytes_max`.
+pub(super) fn read(bytes: &[u8], seen: usize, head_bytes_max: usize) -> Said {
+    // Who sends a head byte by byte does not have it parsed each time.
+    if seen > 0 && bytes.len() < head_bytes_max && !has_empty_line(&bytes[seen.saturating_sub(3)..]) {
+        return Said::Part;
+    }
     let mut lines = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut lines);
     match head.parse(bytes) {
@@ -65,6 +70,11 @@ pub(super) fn read(bytes: &[u8], head_bytes_max: usize) -> Said {
         Ok(httparse::Status::Partial) if bytes.len() < head_bytes_max => Said::Part,
         Ok(_) | Err(_) => Said::Unusual,
     }
+}
+
+/// Whether a head may end there.
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|three| three == b"\n\r\n" || three[1..] == *b"\n\n")
 }
 
 /// The request with this head, and the length of its body, which `rest` begins with. `None`: it is unusual, or its body
@@ -133,14 +143,18 @@ pub(super) fn head(answer: &Answer, terms: Terms) -> Vec<u8> {
                 (_, false) => line(&mut head, "connection", b"close"),
             }
         }
-        let has_length = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if let Some(length) = has_length.then(|| answer.body().len()) {
-            line(&mut head, "content-length", length.to_string().as_bytes());
+        if may_have_body(status) {
+            line(&mut head, "content-length", answer.body().len().to_string().as_bytes());
         }
         line(&mut head, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
     }
     head.extend_from_slice(b"\r\n");
     head
+}
+
+/// Whether a body can follow an answer's head at all (RFC 9112, 6.3).
+fn may_have_body(status: StatusCode) -> bool {
+    !(status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
 }
 
 fn line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
@@ -156,7 +170,8 @@ fn line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 /// The client is gone.
 pub(super) fn send(socket: &Socket, answer: Answer, terms: Terms) -> impl Future<Output = io::Result<()>> {
     let head = head(&answer, terms);
-    let body = if terms.is_head { Bytes::new() } else { answer.into_body() };
+    let has_body = !terms.is_head && may_have_body(answer.status());
+    let body = if has_body { answer.into_body() } else { Bytes::new() };
     async move { send_bytes(socket, &head, &body).await }
 }
 
@@ -182,147 +197,4 @@ pub(super) async fn send_bytes(socket: &Socket, mut first: &[u8], mut then: &[u8
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http_body_util::BodyExt;
-
-    const USUAL: &str = "GET /ws?protocol=json HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nX: 1\r\nX: 2\r\n\r\n";
-    const POST: &str = "POST /socket.io/ HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
-
-    fn whole(text: &str) -> Option<(Box<Request<Full<Bytes>>>, usize)> {
-        match read(text.as_bytes(), 4_096) {
-            Said::Request(request, end) => Some((request, end)),
-            Said::Part | Said::Unusual => None,
-        }
-    }
-
-    fn is_part(text: &str, head_bytes_max: usize) -> bool {
-        matches!(read(text.as_bytes(), head_bytes_max), Said::Part)
-    }
-
-    fn is_unusual(text: &str) -> bool {
-        matches!(read(text.as_bytes(), 4_096), Said::Unusual)
-    }
-
-    #[test]
-    fn a_whole_request_is_read_and_ends_where_it_ends() {
-        let (request, end) = whole(&format!("{USUAL}and more")).expect("a request");
-        assert_eq!(end, USUAL.len());
-        assert_eq!((request.method(), request.version()), (&Method::GET, Version::HTTP_11));
-        assert_eq!((request.uri().path(), request.uri().query()), ("/ws", Some("protocol=json")));
-        assert_eq!(request.headers().get_all("x").iter().collect::<Vec<_>>(), ["1", "2"]);
-        for method in ["HEAD", "OPTIONS", "POST"] {
-            let (request, end) = whole(&format!("\r\n{method} * HTTP/1.0\r\n\r\n{USUAL}")).expect("a request");
-            assert_eq!((request.method().as_str(), request.version()), (method, Version::HTTP_10));
-            assert_eq!(end, format!("\r\n{method} * HTTP/1.0\r\n\r\n").len());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_belongs_to_its_request_when_all_of_it_is_there() {
-        let (request, end) = whole(&format!("{POST}GET")).expect("a request");
-        assert_eq!(end, POST.len());
-        let body = request.into_body().collect().await.expect("a body").to_bytes();
-        assert_eq!(&*body, b"abc");
-        let empty = POST.replace("h: 3", "h: 0");
-        assert_eq!(whole(&empty).map(|(_, end)| end), Some(POST.len() - 3));
-        for length in POST.len() - 3..POST.len() {
-            assert!(is_unusual(&POST[..length]), "the last bytes come after {length}");
-        }
-        for wrong in ["+3", "-1", "", "3, 3", "0x3", "18446744073709551616"] {
-            assert!(is_unusual(&POST.replace("h: 3", &format!("h: {wrong}"))), "{wrong:?}");
-        }
-        assert!(is_unusual(&POST.replace("h: 3", "h: 3\r\nContent-Length: 3")));
-        assert!(is_unusual(&POST.replace("POST", "GET")), "a GET has no body, usually");
-    }
-
-    #[test]
-    fn the_beginning_of_a_head_is_waited_for() {
-        for length in 0..USUAL.len() {
-            assert!(is_part(&USUAL[..length], 4_096), "{length} bytes of it");
-        }
-        assert!(!is_part(&USUAL[..40], 40), "it is too long");
-        assert!(is_part(&USUAL[..40], 41));
-    }
-
-    #[test]
-    fn all_else_is_left_to_hyper() {
-        assert!(matches!(read(USUAL.as_bytes(), USUAL.len() - 1), Said::Unusual), "it is too long");
-        assert!(matches!(read(USUAL.as_bytes(), USUAL.len()), Said::Request(..)));
-        for (what, instead) in [
-            ("GET", "DELETE"),
-            ("GET", "POST"),
-            ("HTTP/1.1", "HTTP/1.0"),
-            ("HTTP/1.1", "HTTP/2"),
-            ("X: 1", "Content-Length: 0"),
-            ("X: 1", "Transfer-Encoding: chunked"),
-            ("X: 1", "Expect: 100-continue"),
-            ("X: 1", "X 1"),
-            ("X: 1", "X: \u{1}"),
-            ("X: 1\r\n", &"X: 1\r\n".repeat(HEADERS_MAX)),
-        ] {
-            assert!(is_unusual(&USUAL.replacen(what, instead, 1)), "{instead}");
-        }
-        let most = USUAL.replacen("X: 1\r\n", &"X: 1\r\n".repeat(HEADERS_MAX - 3), 1);
-        assert_eq!(whole(&most).map(|(_, end)| end), Some(most.len()));
-    }
-
-    fn terms(text: &str) -> Terms {
-        Terms::of(&whole(&format!("{text}\r\n\r\n")).expect("a request").0)
-    }
-
-    #[test]
-    fn a_connection_persists_as_both_sides_say() {
-        for (text, persists) in [
-            ("GET / HTTP/1.1", true),
-            ("GET / HTTP/1.1\r\nConnection: close", false),
-            ("GET / HTTP/1.1\r\nConnection: x\r\nConnection: keep-alive, Close", false),
-            ("GET / HTTP/1.1\r\nConnection: closed", true),
-            ("GET / HTTP/1.0", false),
-            ("GET / HTTP/1.0\r\nConnection: Keep-Alive", true),
-            ("GET / HTTP/1.0\r\nConnection: keep-alive, close", false),
-        ] {
-            let terms = terms(text);
-            assert_eq!(terms.persists, persists, "{text}");
-            let mut answer = Answer::default();
-            assert_eq!(terms.with(&answer), terms);
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            assert!(!terms.with(&answer).persists, "{text}");
-        }
-    }
-
-    /// The head of an answer, with X in the place of its date.
-    fn lines(answer: &Answer, text: &str) -> String {
-        let head = String::from_utf8(head(answer, terms(text))).expect("text");
-        match head.split_once("date: ") {
-            Some((before, date)) => format!("{before}date: X{}", &date["Sun, 06 Nov 1994 08:49:37 GMT".len()..]),
-            None => head,
-        }
-    }
-
-    #[test]
-    fn an_answers_head_says_what_its_client_has_to_know() {
-        let answer = |status, body: &'static str| {
-            let mut answer = Answer::new(Bytes::from(body));
-            *answer.status_mut() = status;
-            answer
-        };
-        let found = answer(StatusCode::OK, "body");
-        let length = "content-length: 4\r\ndate: X\r\n\r\n";
-        assert_eq!(lines(&found, "GET / HTTP/1.1"), format!("HTTP/1.1 200 OK\r\n{length}"));
-        assert_eq!(lines(&found, "HEAD / HTTP/1.1"), format!("HTTP/1.1 200 OK\r\n{length}"));
-        assert_eq!(lines(&found, "GET / HTTP/1.0"), format!("HTTP/1.0 200 OK\r\n{length}"));
-        let last = "GET / HTTP/1.1\r\nConnection: close";
-        assert_eq!(lines(&found, last), format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{length}"));
-        let old = "GET / HTTP/1.0\r\nConnection: keep-alive";
-        assert_eq!(lines(&found, old), format!("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\n{length}"));
-        for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
-            assert!(lines(&answer(status, ""), "GET / HTTP/1.1").ends_with("\r\ndate: X\r\n\r\n"));
-            assert!(!lines(&answer(status, ""), "GET / HTTP/1.1").contains("length"));
-        }
-        let mut switching = answer(StatusCode::SWITCHING_PROTOCOLS, "");
-        switching.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        let expected = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
-        assert_eq!(lines(&switching, "GET / HTTP/1.1"), expected);
-    }
-}
+mod tests;
