@@ -45,6 +45,29 @@ fn presented_name(server: &Server) -> String {
 }
 
 #[test]
+fn a_server_that_keeps_nothing_has_another_certificate_each_time() {
+    let fingerprint = || {
+        let mut server = Server::start(ServerOptions::ephemeral().arg("--tls-self-signed"));
+        server.log.expect("fingerprint=\"");
+        let fingerprint = server.log.expect("\"");
+        let mut openssl = Program::start(
+            "openssl",
+            Command::new(require_tool("openssl", "Debian package openssl"))
+                .args(["s_client", "-quiet", "-connect"])
+                .arg(server.address().to_string()),
+        );
+        openssl.out.expect("-- Welcome");
+        // There is nothing to read again, and nobody minds.
+        server.signal(Signal::HUP);
+        assert_eq!(presented_name(&server), "Switchboard self-signed");
+        fingerprint
+    };
+    let (one, other) = (fingerprint(), fingerprint());
+    assert_eq!((one.len(), other.len()), (96, 96), "{one} {other}");
+    assert_ne!(one, other);
+}
+
+#[test]
 fn a_certificate_is_reloaded_without_dropping_anyone() {
     let files = TempDir::new().expect("a directory");
     certificate(files.path(), "first");

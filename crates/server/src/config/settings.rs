@@ -54,7 +54,8 @@ settings! {
         cert: Option<PathBuf> = None;
         /// The private key of `tls.cert`, a PEM file.
         key: Option<PathBuf> = None;
-        /// Makes a certificate, keeps it in the data directory and prints its fingerprint for users to compare.
+        /// Makes a certificate, keeps it in the data directory and prints its fingerprint for users to compare. With
+        /// `server.ephemeral` it is kept nowhere, and is another one after each start.
         self_signed: bool = false;
     }
 

@@ -103,13 +103,19 @@ fn certificate(
     if !config.tls.self_signed {
         return Ok(None);
     }
-    let directory = directory.ok_or(StartError::NoDataDir)?;
     let mut names: Vec<String> = config.http.hosts.clone();
     names.extend(
         addresses.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()),
     );
-    let made = tls::self_signed(directory, &names, SystemTime::now())?;
-    Ok(Some(Arc::new(Reloadable::open(made.certificate_path, made.key_path)?)))
+    let now = SystemTime::now();
+    Ok(Some(Arc::new(match directory {
+        Some(directory) => {
+            let made = tls::self_signed(directory, &names, now)?;
+            Reloadable::open(made.certificate_path, made.key_path)?
+        }
+        // Nothing is kept, and it is not, either.
+        None => Reloadable::fixed(tls::passing(&names, now)?),
+    })))
 }
 
 fn own_url(addresses: &[std::net::SocketAddr], has_tls: bool) -> String {

@@ -14,7 +14,7 @@ use rustls::{ServerConfig, version};
 
 pub use certificate::{TlsError, fingerprint, load};
 pub use reloadable::Reloadable;
-pub use self_signed::{SelfSigned, self_signed};
+pub use self_signed::{SelfSigned, passing, self_signed};
 
 /// The settings of all TLS connections: TLS 1.2 and 1.3, with a certificate from `certificates`.
 ///

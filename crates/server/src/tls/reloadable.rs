@@ -9,13 +9,12 @@ use rustls::sign::CertifiedKey;
 
 use super::{TlsError, fingerprint, load};
 
-/// A certificate and key that can be read again from their files.
+/// A certificate and key that can be read again from their files, if they have any.
 ///
 /// A connection keeps the pair it began with; a new one gets the newest pair that could be read.
 #[derive(Debug)]
 pub struct Reloadable {
-    certificate_path: PathBuf,
-    key_path: PathBuf,
+    files: Option<(PathBuf, PathBuf)>,
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -26,15 +25,23 @@ impl Reloadable {
     /// Those of [`load`].
     pub fn open(certificate_path: PathBuf, key_path: PathBuf) -> Result<Self, TlsError> {
         let current = ArcSwap::new(load(&certificate_path, &key_path)?);
-        Ok(Self { certificate_path, key_path, current })
+        Ok(Self { files: Some((certificate_path, key_path)), current })
     }
 
-    /// Reads the files again, and returns the fingerprint of the certificate that is now in use.
+    /// A pair that is in no file, and stays in use.
+    #[must_use]
+    pub fn fixed(pair: Arc<CertifiedKey>) -> Self {
+        Self { files: None, current: ArcSwap::new(pair) }
+    }
+
+    /// Reads the files again, if there are any, and returns the fingerprint of the certificate that is now in use.
     ///
     /// # Errors
     /// Those of [`load`]; the old pair then stays in use.
     pub fn reload(&self) -> Result<String, TlsError> {
-        self.current.store(load(&self.certificate_path, &self.key_path)?);
+        if let Some((certificate_path, key_path)) = &self.files {
+            self.current.store(load(certificate_path, key_path)?);
+        }
         Ok(self.fingerprint())
     }
 

@@ -1,4 +1,4 @@
-//! A certificate of our own, made once and kept in the data directory.
+//! A certificate of our own, made once and kept in the data directory, or not kept at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd,
+    Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
@@ -67,6 +68,17 @@ pub fn self_signed(directory: &Path, names: &[String], now: SystemTime) -> Resul
     Ok(SelfSigned { fingerprint: fingerprint(&pair), pair, is_new, certificate_path, key_path })
 }
 
+/// A certificate like that, for as long as the process lives.
+///
+/// # Errors
+/// [`TlsError::Generate`] when it cannot be made, for a name that is not ASCII for example.
+pub fn passing(names: &[String], now: SystemTime) -> Result<Arc<CertifiedKey>, TlsError> {
+    let (certificate, key) = generate(names, now)?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let pair = CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider());
+    pair.map(Arc::new).map_err(TlsError::Settings)
+}
+
 /// The pair in the files, if there is a whole one.
 ///
 /// Half of a pair, and a key that belongs to another certificate, are what a crash between the two
@@ -97,7 +109,7 @@ fn is_valid(pair: &CertifiedKey, now: SystemTime) -> bool {
         .is_ok()
 }
 
-fn make(certificate_path: &Path, key_path: &Path, names: &[String], now: SystemTime) -> Result<(), TlsError> {
+fn generate(names: &[String], now: SystemTime) -> Result<(Certificate, KeyPair), TlsError> {
     let key = KeyPair::generate().map_err(TlsError::Generate)?;
     let mut subjects: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     // A machine may have no name, or one that cannot stand in a certificate; it does without.
@@ -115,7 +127,11 @@ fn make(certificate_path: &Path, key_path: &Path, names: &[String], now: SystemT
     params.not_before = now - CLOCK_SKEW;
     params.not_after = now + VALIDITY;
     let certificate = params.self_signed(&key).map_err(TlsError::Generate)?;
+    Ok((certificate, key))
+}
 
+fn make(certificate_path: &Path, key_path: &Path, names: &[String], now: SystemTime) -> Result<(), TlsError> {
+    let (certificate, key) = generate(names, now)?;
     let write = |path: &Path, pem: &str| {
         private_file::replace(path, pem.as_bytes()).map_err(|error| TlsError::Write { path: path.to_owned(), error })
     };
