@@ -275,6 +275,26 @@ fn a_poll_whose_client_says_that_it_is_done_ends_its_session() {
 }
 
 #[test]
+fn a_poll_whose_client_goes_in_the_middle_of_its_answer_ends_its_session() {
+    // More than the kernel keeps of what a client does not read.
+    const MESSAGES: usize = 20;
+    let options = options().set("limits.outbox_bytes=64MiB").set("server.shards=1");
+    let server = Server::start(options);
+    let session = Session::joined(&server);
+    let text = "x".repeat(900_000);
+    for _ in 0..MESSAGES {
+        session.hear(&text);
+    }
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.write_all(session.poll(PLAIN).as_bytes()).expect("a server that reads");
+    wait_for_parked(&server, 1);
+    drop(stream);
+    // Before that is noticed, another poll would be the client that has come back.
+    wait_for_parked(&server, 0);
+    session.assert_ends();
+}
+
+#[test]
 fn a_poll_that_waits_is_let_go_for_a_websocket() {
     for shards in [1, 3] {
         let server = server(shards);

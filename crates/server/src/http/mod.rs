@@ -132,10 +132,10 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
         };
         first = first.split_off(end);
         let terms = Terms::of(&request);
-        let answer = match Box::pin(respond(local, *request, visitor.route, visitor.needs_tls)).await {
-            Reply::Answer(answer) => answer,
-            Reply::Wait(parked) => match Box::pin(parked.answer_unless_gone(&visitor.socket, &mut first)).await {
-                Ok(answer) => answer,
+        let (answer, parked) = match Box::pin(respond(local, *request, visitor.route, visitor.needs_tls)).await {
+            Reply::Answer(answer) => (answer, None),
+            Reply::Wait(mut parked) => match Box::pin(parked.answer_unless_gone(&visitor.socket, &mut first)).await {
+                Ok(answer) => (answer, Some(parked)),
                 Err(error) => {
                     visitor.socket.shut();
                     return Err(error);
@@ -145,6 +145,9 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
         };
         let terms = terms.with(&answer);
         Box::pin(whole::send(&visitor.socket, *answer, terms)).await?;
+        if let Some(mut parked) = parked {
+            parked.given();
+        }
         if !terms.persists {
             Box::pin(close(&visitor.socket)).await;
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -14,13 +14,13 @@ use std::task::{Context, Poll, ready};
 use switchboard_protocols::engineio::{Refused, Sid};
 use tokio::sync::oneshot;
 
-/// A poll that was asked for. Its client may leave before it is answered: then it is dropped, and the session is over.
+/// A poll that was asked for. If it is dropped before its client was given the answer, the session is over.
 pub(super) struct Parked {
     underway: Underway,
     sid: Sid,
     told: oneshot::Receiver<Outcome>,
     manner: Manner,
-    is_answered: bool,
+    is_given: bool,
 }
 
 impl Parked {
@@ -29,25 +29,26 @@ impl Parked {
         let underway = Underway::begin(local);
         let told = local.ask(sid, Wish::Poll).await;
         local.environment.metrics.parked_polls.inc();
-        Box::new(Self { underway, sid, told, manner, is_answered: false })
+        Box::new(Self { underway, sid, told, manner, is_given: false })
     }
 
     /// Waits for what the session has to say.
-    pub(super) async fn answer(mut self: Box<Self>) -> Box<Answer> {
+    pub(super) async fn answer(&mut self) -> Box<Answer> {
         let outcome = poll_fn(|context| self.poll_outcome(context)).await;
         self.say(outcome)
     }
 
-    /// The same, and meanwhile for the end of the client. `first` is what it has sent beyond the poll: up to [`CHUNK`] is
+    /// The client has the answer, as far as can be known.
+    pub(super) fn given(&mut self) {
+        self.is_given = true;
+    }
+
+    /// Waits for what the session has to say, and meanwhile for the end of the client. `first` is what it has sent beyond the poll: up to [`CHUNK`] is
     /// taken in, the rest waits in the socket, and the end behind it.
     ///
     /// # Errors
     /// The client is gone.
-    pub(super) async fn answer_unless_gone(
-        mut self: Box<Self>,
-        socket: &Socket,
-        first: &mut Vec<u8>,
-    ) -> io::Result<Box<Answer>> {
+    pub(super) async fn answer_unless_gone(&mut self, socket: &Socket, first: &mut Vec<u8>) -> io::Result<Box<Answer>> {
         let outcome = poll_fn(|context| {
             if let Poll::Ready(outcome) = self.poll_outcome(context) {
                 return Poll::Ready(Ok(outcome));
@@ -65,7 +66,6 @@ impl Parked {
 
     fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         let told = ready!(Pin::new(&mut self.told).poll(context));
-        self.is_answered = true;
         Poll::Ready(told.unwrap_or(Outcome::Refused(Refused::SessionUnknown)))
     }
 
@@ -78,7 +78,7 @@ impl Drop for Parked {
     fn drop(&mut self) {
         let local = &self.underway.0;
         local.environment.metrics.parked_polls.dec();
-        if !self.is_answered {
+        if !self.is_given {
             local.abandon(self.sid);
         }
     }

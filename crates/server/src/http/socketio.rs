@@ -213,7 +213,13 @@ impl Endpoint {
         match query.judge(method, is_upgrade) {
             Err(refused) => refuse(&refused).into(),
             Ok(Ask::Open) => self.open(arrivals, local, &query, peer).into(),
-            Ok(Ask::Poll(sid)) => Reply::Wait(Parked::begin(local, sid, manner.clone()).await),
+            Ok(Ask::Poll(sid)) => {
+                // One that has a body, strange as that is, is over when it came: only then can the connection go on.
+                if !request.body().is_end_stream() && read(request.into_body(), 0).await.is_err() {
+                    return refuse(&Refused::BadRequest).into();
+                }
+                Reply::Wait(Parked::begin(local, sid, manner.clone()).await)
+            }
             Ok(Ask::Post(sid)) => self.post(local, request, sid).await.into(),
             Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
                 refuse(&Refused::TransportUnknown).into()

@@ -44,7 +44,7 @@ pub enum Wish {
     TooLarge,
     /// Whether a WebSocket may take the session over. If so, it is expected.
     Probe,
-    /// A poll's client is gone.
+    /// A poll's client is gone, and was not given the answer.
     Abandon,
 }
 
@@ -291,7 +291,8 @@ impl Local {
                 Outcome::Done
             }
             Wish::Abandon => {
-                if poll.waiting.borrow().as_ref().is_some_and(oneshot::Sender::is_closed) {
+                // If it has come back with another poll, that is what counts.
+                if poll.waiting.borrow().as_ref().is_none_or(oneshot::Sender::is_closed) {
                     poll.waiting.take();
                     self.with(|shard| shard.broken(now, slot));
                     self.settle(slot);

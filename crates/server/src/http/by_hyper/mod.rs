@@ -75,7 +75,12 @@ pub(super) async fn converse(local: &Rc<Local>, visitor: Box<Visitor>, first: Ve
         Box::pin(async move {
             let answer = match respond(local, request, route, needs_tls).await {
                 Reply::Answer(answer) => *answer,
-                Reply::Wait(parked) => *parked.answer().await,
+                Reply::Wait(mut parked) => {
+                    let answer = parked.answer().await;
+                    // hyper does not say what becomes of it.
+                    parked.given();
+                    *answer
+                }
                 Reply::Switch(switch) => {
                     let (answer, switch) = *switch;
                     switched.set(Some(switch));
