@@ -248,7 +248,7 @@ mod tests {
                     far.write_all(b"ab").unwrap();
                     assert_eq!(read().await, 2, "before anybody waits");
                 }
-                let mut told = std::task::Context::from_waker(std::task::Waker::noop());
+                let mut told = Context::from_waker(std::task::Waker::noop());
                 let mut none = [0; 1];
                 assert!(near.poll_read(&mut told, &mut none).is_pending());
                 for _ in 0..3 {
