@@ -32,14 +32,16 @@ fn certificate(directory: &Path, name: &str) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
+/// A connection with TLS.
+fn openssl(server: &Server, options: &[&str]) -> Program {
+    let mut command = Command::new(require_tool("openssl", "Debian package openssl"));
+    command.arg("s_client").args(options).args(["-connect", &server.address().to_string()]);
+    Program::start("openssl", &mut command)
+}
+
 /// The name in the certificate that a new connection sees.
 fn presented_name(server: &Server) -> String {
-    let mut openssl = Program::start(
-        "openssl",
-        Command::new(require_tool("openssl", "Debian package openssl"))
-            .args(["s_client", "-connect"])
-            .arg(server.address().to_string()),
-    );
+    let mut openssl = openssl(server, &[]);
     openssl.out.expect("subject=");
     openssl.out.line().trim_start_matches("CN").trim_start_matches([' ', '=']).to_owned()
 }
@@ -50,15 +52,10 @@ fn a_server_that_keeps_nothing_has_another_certificate_each_time() {
         let mut server = Server::start(ServerOptions::ephemeral().arg("--tls-self-signed"));
         server.log.expect("fingerprint=\"");
         let fingerprint = server.log.expect("\"");
-        let mut openssl = Program::start(
-            "openssl",
-            Command::new(require_tool("openssl", "Debian package openssl"))
-                .args(["s_client", "-quiet", "-connect"])
-                .arg(server.address().to_string()),
-        );
+        let mut openssl = openssl(&server, &["-quiet"]);
         openssl.out.expect("-- Welcome");
-        // There is nothing to read again, and nobody minds.
         server.signal(Signal::HUP);
+        server.log.expect("nothing to reload: there is no certificate in a file");
         assert_eq!(presented_name(&server), "Switchboard self-signed");
         fingerprint
     };
@@ -75,12 +72,7 @@ fn a_certificate_is_reloaded_without_dropping_anyone() {
     let mut server = Server::start(
         ServerOptions::ephemeral().arg("--tls-cert").arg(&file("cert.pem")).arg("--tls-key").arg(&file("key.pem")),
     );
-    let mut openssl = Program::start(
-        "openssl",
-        Command::new(require_tool("openssl", "Debian package openssl"))
-            .args(["s_client", "-quiet", "-connect"])
-            .arg(server.address().to_string()),
-    );
+    let mut openssl = openssl(&server, &["-quiet"]);
     openssl.out.expect("-- Welcome");
     openssl.say("before");
     assert_eq!(presented_name(&server), "first");

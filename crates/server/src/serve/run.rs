@@ -291,8 +291,8 @@ impl House {
 /// learns of a mistake before the next start.
 fn reload(certificate: Option<&Reloadable>, layers: &Layers) {
     match certificate.map(Reloadable::reload) {
-        None => tracing::info!("nothing to reload: there is no certificate"),
-        Some(Ok(fingerprint)) => tracing::info!(fingerprint, "the certificate was reloaded"),
+        None | Some(Ok(None)) => tracing::info!("nothing to reload: there is no certificate in a file"),
+        Some(Ok(Some(fingerprint))) => tracing::info!(fingerprint, "the certificate was reloaded"),
         Some(Err(error)) => tracing::error!(%error, "the certificate was not reloaded: the old one stays"),
     }
     if let Err(error) = Config::load(layers) {

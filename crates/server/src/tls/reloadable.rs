@@ -34,15 +34,14 @@ impl Reloadable {
         Self { files: None, current: ArcSwap::new(pair) }
     }
 
-    /// Reads the files again, if there are any, and returns the fingerprint of the certificate that is now in use.
+    /// Reads the files again, and returns the fingerprint of the certificate that is now in use. `None`: it is in no file.
     ///
     /// # Errors
     /// Those of [`load`]; the old pair then stays in use.
-    pub fn reload(&self) -> Result<String, TlsError> {
-        if let Some((certificate_path, key_path)) = &self.files {
-            self.current.store(load(certificate_path, key_path)?);
-        }
-        Ok(self.fingerprint())
+    pub fn reload(&self) -> Result<Option<String>, TlsError> {
+        let Some((certificate_path, key_path)) = &self.files else { return Ok(None) };
+        self.current.store(load(certificate_path, key_path)?);
+        Ok(Some(self.fingerprint()))
     }
 
     /// The SHA-256 fingerprint of the certificate in use, as `AA:BB:...`.
