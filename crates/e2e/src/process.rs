@@ -15,6 +15,15 @@ pub fn resident_bytes(pid: u32) -> u64 {
     kibibytes * 1024
 }
 
+/// Makes sure that this program may open so many connections, and what a test has beside them.
+///
+/// # Panics
+/// It may not.
+pub fn require_connections(count: usize) {
+    let limit = switchboard_sys::raise_nofile().expect("a limit").soft;
+    assert!(limit > count as u64 + 500, "this test opens {count} connections; `ulimit -n` allows {limit}");
+}
+
 /// How many descriptors it has open.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 
-use switchboard_e2e::process::{open_files, resident_bytes};
+use switchboard_e2e::process::{open_files, require_connections, resident_bytes};
 use switchboard_e2e::{Json, Kind, Line, Server, ServerOptions, hear};
 
 /// Connections of one kind at the same time.
@@ -29,8 +29,7 @@ fn open(kind: Kind, count: usize, address: SocketAddr, into: &mut Vec<TcpStream>
 
 #[test]
 fn ten_thousand_idle_connections_cost_little_each_and_disturb_nobody() {
-    let limit = switchboard_sys::raise_nofile().expect("a limit").soft;
-    assert!(limit > CONNECTIONS as u64 + 500, "this test needs {CONNECTIONS} descriptors; `ulimit -n` allows {limit}");
+    require_connections(CONNECTIONS);
     for kind in Kind::ALL {
         // A server for each: no kind lives in the memory that another has left.
         let mut server = Server::start(ServerOptions::ephemeral().set("log.level=warn"));

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use switchboard_e2e::process::resident_bytes;
+use switchboard_e2e::process::{require_connections, resident_bytes};
 use switchboard_e2e::{Json, Line, PATIENCE, Server, ServerOptions, WebSocket, http_get, http_raw};
 
 /// A poll that asks for nothing special.
@@ -388,8 +388,7 @@ const FIRST: usize = 300;
 
 #[test]
 fn a_session_whose_poll_waits_costs_little() {
-    let limit = switchboard_sys::raise_nofile().expect("a limit").soft;
-    assert!(limit > SESSIONS as u64 + 500, "this test needs {SESSIONS} descriptors; `ulimit -n` allows {limit}");
+    require_connections(SESSIONS);
     let server = Server::start(options().set("server.shards=1").set("log.level=warn"));
     let mut connections = Vec::with_capacity(SESSIONS);
     let mut open = |count: usize| {

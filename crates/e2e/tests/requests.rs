@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use switchboard_e2e::process::resident_bytes;
+use switchboard_e2e::process::{require_connections, resident_bytes};
 use switchboard_e2e::{Asked, PATIENCE, Server, ServerOptions, http_get, require_tool};
 
 /// Ends a connection.
@@ -125,9 +125,7 @@ fn requests_follow_each_other_in_order_whichever_way_they_go() {
     let alone =
         alone.iter().map(|text| text.strip_suffix(&last).unwrap_or_else(|| panic!("{text}"))).collect::<Vec<_>>();
     // Every way after every other, in one piece and each by itself.
-    let mut order: Vec<usize> =
-        (0..ways.len()).flat_map(|one| (0..ways.len()).flat_map(move |then| [one, then])).collect();
-    order.truncate(40);
+    let order: Vec<usize> = (0..ways.len()).flat_map(|one| (0..ways.len()).flat_map(move |then| [one, then])).collect();
     let requests: Vec<&str> = order.iter().map(|way| &*ways[*way]).chain([LAST]).collect();
     let expected: String = order.iter().map(|way| alone[*way]).chain([&*last]).collect();
     assert_eq!(answers(&server, &requests), expected);
@@ -135,7 +133,7 @@ fn requests_follow_each_other_in_order_whichever_way_they_go() {
 }
 
 #[test]
-fn a_head_that_does_not_end_is_answered_in_time_or_too_long() {
+fn a_head_that_does_not_end_in_time_is_answered() {
     let server = Server::start(ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("limits.header_timeout=1s"));
     let begun = Instant::now();
     let late = answers(&server, &["GET / HTTP/1.1\r\nHost:"]);
@@ -236,8 +234,7 @@ const KEPT_BYTES_MAX: f64 = 3_072.0;
 
 #[test]
 fn a_connection_between_two_requests_costs_little() {
-    let limit = switchboard_sys::raise_nofile().expect("a limit").soft;
-    assert!(limit > KEPT as u64 + 500, "this test needs {KEPT} descriptors; `ulimit -n` allows {limit}");
+    require_connections(KEPT);
     let server = Server::start(ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("server.shards=1"));
     for request in [
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
