@@ -144,6 +144,27 @@ impl Socket {
         }
     }
 
+    /// Sends bytes, and others behind them, to their end.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub(crate) async fn send(&self, mut first: &[u8], mut then: &[u8]) -> io::Result<()> {
+        while !(first.is_empty() && then.is_empty() && self.try_flush()?) {
+            match self.try_write(&[IoSlice::new(first), IoSlice::new(then)]) {
+                Ok(count) => {
+                    let of_first = count.min(first.len());
+                    first = &first[of_first..];
+                    then = &then[count - of_first..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll_fn(|context| self.tcp.poll_write_ready(context)).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The TCP socket of a connection without TLS, to begin TLS on it.
     #[must_use]
     pub(crate) fn into_tcp(self) -> LazyStream {

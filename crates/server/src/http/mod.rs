@@ -27,7 +27,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use switchboard_protocols::Frame;
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::Deflate;
@@ -144,7 +144,7 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
             Reply::Switch(switch) => return Box::pin(turn_into(local, visitor, switch, terms, first)).await,
         };
         let terms = terms.with(&answer);
-        Box::pin(whole::send(&visitor.socket, *answer, terms)).await?;
+        Box::pin(give(&visitor.socket, answer, terms)).await?;
         if let Some(mut parked) = parked {
             parked.given();
         }
@@ -157,6 +157,16 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
     }
 }
 
+/// Sends an answer to its end.
+///
+/// # Errors
+/// The client is gone.
+async fn give(socket: &Socket, answer: Box<Answer>, terms: Terms) -> io::Result<()> {
+    let head = whole::head(&answer, terms, SystemTime::now());
+    let body = whole::body(*answer, terms);
+    socket.send(&head, &body).await
+}
+
 /// Goes on as what a request made of its connection, and answers it with the first words of that.
 async fn turn_into(
     local: &Rc<Local>,
@@ -167,7 +177,7 @@ async fn turn_into(
 ) -> io::Result<()> {
     let (answer, switch) = *switch;
     let Visitor { socket, permit, .. } = *visitor;
-    let head = Frame::new(whole::head(&answer, terms).into());
+    let head = Frame::new(whole::head(&answer, terms, SystemTime::now()).into());
     switch_over(local, socket, permit, switch, head, left).await
 }
 
@@ -238,14 +248,7 @@ async fn close(socket: &Socket) {
 
 async fn drain(socket: &Socket) {
     let mut buffer = [0; CHUNK];
-    while socket.readable().await.is_ok() {
-        match socket.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
+    while let Ok(1..) = poll_fn(|context| socket.poll_read(context, &mut buffer)).await {}
 }
 
 #[cfg(test)]

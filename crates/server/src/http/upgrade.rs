@@ -1,7 +1,6 @@
 //! What a connection goes on as when its handshake is answered: a WebSocket, of its own or of an Engine.IO session.
 
 use super::socketio::{self, Target};
-use super::whole::send_bytes;
 use super::{Switch, Upgrade, close};
 use crate::admission::Permit;
 use crate::shard::Opening;
@@ -64,7 +63,7 @@ async fn go_on(
     promise: &socketio::Promise,
 ) -> io::Result<()> {
     if !matches!(promise.target, Target::New) {
-        send_bytes(&socket, head.bytes(), &[]).await?;
+        socket.send(head.bytes(), &[]).await?;
     }
     let sid = match promise.target {
         Target::New => {

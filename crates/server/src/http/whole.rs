@@ -1,13 +1,10 @@
 //! Requests that came whole, and their answers, without the machinery for those that come in pieces or are unusual.
 
 use super::site::Answer;
-use crate::socket::Socket;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri, Version};
-use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::time::SystemTime;
 
 /// Header lines of such a request at most, which is hyper's limit, too.
@@ -124,7 +121,7 @@ fn body_length(method: &Method, headers: &HeaderMap) -> Option<usize> {
 }
 
 /// The head of an answer as it is sent (RFC 9112, 4).
-pub(super) fn head(answer: &Answer, terms: Terms) -> Vec<u8> {
+pub(super) fn head(answer: &Answer, terms: Terms, now: SystemTime) -> Vec<u8> {
     let status = answer.status();
     let mut head = Vec::with_capacity(512);
     head.extend_from_slice(if terms.version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
@@ -146,7 +143,7 @@ pub(super) fn head(answer: &Answer, terms: Terms) -> Vec<u8> {
         if may_have_body(status) {
             line(&mut head, "content-length", answer.body().len().to_string().as_bytes());
         }
-        line(&mut head, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
+        line(&mut head, "date", httpdate::fmt_http_date(now).as_bytes());
     }
     head.extend_from_slice(b"\r\n");
     head
@@ -164,36 +161,10 @@ fn line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
     head.extend_from_slice(b"\r\n");
 }
 
-/// Sends an answer to its end.
-///
-/// # Errors
-/// The client is gone.
-pub(super) fn send(socket: &Socket, answer: Answer, terms: Terms) -> impl Future<Output = io::Result<()>> {
-    let head = head(&answer, terms);
+/// The body of an answer as it is sent.
+pub(super) fn body(answer: Answer, terms: Terms) -> Bytes {
     let has_body = !terms.is_head && may_have_body(answer.status());
-    let body = if has_body { answer.into_body() } else { Bytes::new() };
-    async move { send_bytes(socket, &head, &body).await }
-}
-
-/// Sends bytes, and others behind them, to their end.
-///
-/// # Errors
-/// The client is gone.
-pub(super) async fn send_bytes(socket: &Socket, mut first: &[u8], mut then: &[u8]) -> io::Result<()> {
-    while !(first.is_empty() && then.is_empty() && socket.try_flush()?) {
-        match socket.try_write(&[IoSlice::new(first), IoSlice::new(then)]) {
-            Ok(count) => {
-                let of_first = count.min(first.len());
-                first = &first[of_first..];
-                then = &then[count - of_first..];
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                poll_fn(|context| socket.tcp().poll_write_ready(context)).await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    if has_body { answer.into_body() } else { Bytes::new() }
 }
 
 #[cfg(test)]
