@@ -153,7 +153,7 @@
 
 /** @typedef {{ id: string, name: string, via: string, line: string, note?: string }} PlugLine */
 
-/** @typedef {{ urls: string[], join_code: boolean, wires: boolean }} About */
+/** @typedef {{ urls: string[], text_port: number | null, join_code: boolean, wires: boolean }} About */
 
 /** @typedef {{ insert: string, shown: string, note: string }} Proposal */
 

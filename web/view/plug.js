@@ -36,6 +36,17 @@ export function lines() {
 }
 
 /**
+ * The line for programs that wait to be spoken to. On the port for everything they would wait long beside this page: a
+ * connection that says nothing there may be a browser's.
+ * @param {number} port @returns {PlugLine}
+ */
+export function textLine(port) {
+  const { host, tls } = place();
+  const line = tls ? `openssl s_client -quiet -connect ${host}:${port}` : `nc ${host} ${port}`;
+  return { id: 'text', name: 'Text only', via: tls ? 'tls' : 'tcp', line, note: 'for programs that receive before they send' };
+}
+
+/**
  * Which lines have arrived: of several for one transport the one that was copied last, else the first. Socket.IO shares
  * its transports with others, and the name of one that speaks it is known from the server's wires, or not.
  * @param {PlugLine[]} all
@@ -109,7 +120,13 @@ export function open(app) {
   keepTicking(list, all, app);
   const about = askAbout();
   drawPhone(phone, about);
-  about.then(({ wires }) => { if (wires) findSockets(list, app); });
+  about.then(({ wires, text_port }) => {
+    if (wires) findSockets(list, app);
+    if (text_port === null) return;
+    const line = textLine(text_port);
+    all.push(line);
+    list.append(row(app, line));
+  });
 }
 
 /** What the server says of itself. @returns {Promise<About>} */
@@ -118,7 +135,7 @@ async function askAbout() {
     return await (await fetch('/about.json')).json();
   } catch {
     // Offline: only what the address says is known.
-    return { urls: [], join_code: false, wires: false };
+    return { urls: [], text_port: null, join_code: false, wires: false };
   }
 }
 

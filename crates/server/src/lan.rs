@@ -66,15 +66,17 @@ pub struct Invitation {
     pub urls: Vec<String>,
     /// What to say at the door, if it has a lock.
     pub join_code: Option<String>,
+    /// Where programs connect that wait to be spoken to, if there is such a place.
+    pub text: Option<SocketAddr>,
 }
 
 impl Invitation {
-    /// An invitation to these listeners, with `https` if they speak TLS.
+    /// An invitation to these listeners, with `https` if they speak TLS, and to one that is for text alone.
     #[must_use]
-    pub fn new(listeners: &[SocketAddr], tls: bool, join_code: Option<String>) -> Self {
+    pub fn new(listeners: &[SocketAddr], tls: bool, join_code: Option<String>, text: Option<SocketAddr>) -> Self {
         let scheme = if tls { "https" } else { "http" };
         let urls = listeners.iter().map(|address| format!("{scheme}://{address}/")).collect();
-        Self { urls, join_code }
+        Self { urls, join_code, text }
     }
 }
 
@@ -90,6 +92,9 @@ impl fmt::Display for Invitation {
         }
         if let Some(code) = &self.join_code {
             writeln!(f, "Join code: {code}")?;
+        }
+        if let Some(text) = self.text {
+            writeln!(f, "For programs that wait to be spoken to: nc {} {}", text.ip(), text.port())?;
         }
         // A URL of ours is far from the 2,953 bytes that the largest picture holds; if one were
         // not, the lines above say all that is needed.
@@ -190,18 +195,20 @@ mod tests {
     #[test]
     fn an_invitation_names_all_and_draws_the_first() {
         let listeners = ["192.168.1.5:12345", "[fd00::1]:12345"].map(|text| text.parse().unwrap());
-        let invitation = Invitation::new(&listeners, true, Some("7KQ2ZD".to_owned()));
+        let text_only = "192.168.1.5:12346".parse().unwrap();
+        let invitation = Invitation::new(&listeners, true, Some("7KQ2ZD".to_owned()), Some(text_only));
         let text = invitation.to_string();
         let picture = qr_text("https://192.168.1.5:12345/").unwrap();
         assert_eq!(
             text,
             "On this network:\n  https://192.168.1.5:12345/\n  https://[fd00::1]:12345/\n\
-             Join code: 7KQ2ZD\n\n"
+             Join code: 7KQ2ZD\n\
+             For programs that wait to be spoken to: nc 192.168.1.5 12346\n\n"
                 .to_owned()
                 + &picture
                 + "\n"
         );
-        let none = Invitation::new(&[], false, None).to_string();
+        let none = Invitation::new(&[], false, None, None).to_string();
         assert_eq!(none, "This machine has no private address: nobody else can join.\n");
     }
 

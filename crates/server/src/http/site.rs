@@ -56,6 +56,8 @@ pub struct Site {
     pub wires: Vec<IpNet>,
     /// Where this server listens, to tell people who want to plug something in.
     pub listeners: Vec<SocketAddr>,
+    /// The port of the listener that is for text alone, if there is one.
+    pub text_port: Option<u16>,
     /// Everybody has to give the join code first.
     pub has_join_code: bool,
 }
@@ -155,6 +157,7 @@ impl Site {
         wires::answer(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "urls": urls,
+            "text_port": self.text_port,
             "join_code": self.has_join_code,
             "wires": may_look,
         }))

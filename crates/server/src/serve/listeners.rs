@@ -11,6 +11,9 @@ use std::ops::RangeInclusive;
 /// The ports that are tried in turn when none was asked for; the first is the tutorials'.
 const PORTS: RangeInclusive<u16> = 12_345..=12_444;
 
+/// The ports above that of a listener for everything that are tried in turn for the one that is for text alone.
+const TEXT_PORTS: u16 = 100;
+
 /// A place that is listened on.
 pub(super) struct Listener {
     pub address: SocketAddr,
@@ -29,12 +32,12 @@ pub(super) fn bind(config: &Config) -> Result<Vec<Listener>, StartError> {
         local.extend(private_addresses()?);
         local.sort_by_key(IpAddr::is_ipv6);
     }
+    let mut listeners = Vec::new();
     if config.server.listen.is_empty() {
         let bound = bind_first_free(&local, PORTS)
             .map_err(|error| StartError::Listen { place: "localhost".to_owned(), error })?;
-        return Ok(bound.into_iter().map(|bound| whole(Pin::Any, bound)).collect());
+        listeners.extend(bound.into_iter().map(|bound| whole(Pin::Any, bound)));
     }
-    let mut listeners = Vec::new();
     for listen in &config.server.listen {
         let (ips, port) = match listen.place {
             ListenPlace::Port(port) => (local.clone(), port),
@@ -44,7 +47,27 @@ pub(super) fn bind(config: &Config) -> Result<Vec<Listener>, StartError> {
             .map_err(|error| StartError::Listen { place: listen.to_string(), error })?;
         listeners.extend(bound);
     }
+    if config.server.lan {
+        let text = bind_text(&local, &listeners);
+        listeners.extend(text);
+    }
     Ok(listeners)
+}
+
+/// With `--lan`: takes the first free port above that of the listener for everything, for text alone. On a port for
+/// everything a program that waits to be spoken to is not greeted soon when its machine has a browser that was here.
+fn bind_text(local: &[IpAddr], listeners: &[Listener]) -> Vec<Listener> {
+    if listeners.iter().any(|listener| listener.pin == Pin::Text) {
+        return Vec::new();
+    }
+    let Some(whole) = listeners.iter().find(|listener| listener.pin == Pin::Any) else { return Vec::new() };
+    let port = whole.address.port();
+    let ports = port.saturating_add(1)..=port.saturating_add(TEXT_PORTS);
+    let bound = ports.filter(|text| *text != port).find_map(|port| bind_pinned(Pin::Text, local, port).ok());
+    bound.unwrap_or_else(|| {
+        tracing::warn!(port, "no port above this one is free for programs that wait to be spoken to");
+        Vec::new()
+    })
 }
 
 fn bind_pinned(pin: Pin, ips: &[IpAddr], port: u16) -> io::Result<Vec<Listener>> {

@@ -4,7 +4,7 @@ use super::listeners::Listener;
 use super::{Endpoint, StartError, exposure, history, listeners, sockets};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::clock::Clock;
-use crate::config::{Config, Io, Layers, Secret};
+use crate::config::{Config, Io, Layers, Pin, Secret};
 use crate::discovery::{self, Note};
 use crate::engine::Engine;
 use crate::engine::desk::Desk;
@@ -14,6 +14,7 @@ use crate::http::{Files, Policy, Readiness, Site};
 use crate::lan::{Invitation, join_code};
 use crate::listener::Arrivals;
 use crate::listener::accept::{self, Door};
+use crate::listener::silence::Silence;
 use crate::metrics::Metrics;
 use crate::sequencer::LocalQueue;
 use crate::shard;
@@ -46,12 +47,12 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     let listeners = listeners::bind(&config)?;
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
     exposure::check(&config, &addresses)?;
-    let invitation = invite(&mut config, &addresses)?;
+    let invitation = invite(&mut config, &listeners)?;
     let directory = history::directory(&config)?;
     let history = history::open(&config, directory.as_deref())?;
     let certificate = certificate(&config, directory.as_deref(), &addresses)?;
     let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
-    let house = House::build(&config, history, certificate.clone(), &addresses, endpoint)?;
+    let house = House::build(&config, history, certificate.clone(), &listeners, endpoint)?;
 
     let note = Note {
         url: own_url(&addresses, certificate.is_some()),
@@ -77,7 +78,7 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
 }
 
 /// With `--lan`: a join code if there is none, and what to tell the neighbours.
-fn invite(config: &mut Config, addresses: &[std::net::SocketAddr]) -> Result<Option<Invitation>, StartError> {
+fn invite(config: &mut Config, listeners: &[Listener]) -> Result<Option<Invitation>, StartError> {
     if !config.server.lan {
         return Ok(None);
     }
@@ -88,8 +89,11 @@ fn invite(config: &mut Config, addresses: &[std::net::SocketAddr]) -> Result<Opt
     }
     let has_tls = config.tls.cert.is_some() || config.tls.self_signed;
     let code = config.auth.join_code.as_ref().map(|code| code.expose().to_owned());
-    let abroad: Vec<_> = addresses.iter().filter(|address| !address.ip().is_loopback()).copied().collect();
-    Ok(Some(Invitation::new(&abroad, has_tls, code)))
+    let abroad = |is_text: bool| {
+        let fits = move |listener: &&Listener| (listener.pin == Pin::Text) == is_text;
+        listeners.iter().filter(fits).map(|listener| listener.address).filter(|address| !address.ip().is_loopback())
+    };
+    Ok(Some(Invitation::new(&abroad(false).collect::<Vec<_>>(), has_tls, code, abroad(true).next())))
 }
 
 fn certificate(
@@ -159,7 +163,7 @@ impl House {
         config: &Config,
         history: history::History,
         certificate: Option<Arc<Reloadable>>,
-        addresses: &[std::net::SocketAddr],
+        listeners: &[Listener],
         endpoint: Option<Endpoint>,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
@@ -180,7 +184,9 @@ impl House {
         arrivals.shards.clone_from(&handles);
         arrivals.socketio =
             endpoint.or_else(|| sockets::endpoint(config, history.sessions.epoch, &arrivals.conversations));
-        arrivals.site.listeners = addresses.to_vec();
+        let (text, others): (Vec<_>, Vec<_>) = listeners.iter().partition(|listener| listener.pin == Pin::Text);
+        arrivals.site.listeners = others.iter().map(|listener| listener.address).collect();
+        arrivals.site.text_port = text.first().map(|listener| listener.address.port());
         let arrivals = Arc::new(arrivals);
         let (readers, waiting) = Readers::new();
         let page_bytes = limits.outbox_bytes.to_usize() / PAGE_PART;
@@ -357,6 +363,7 @@ fn arrivals(
             },
             wires: config.http.wires.clone(),
             listeners: Vec::new(),
+            text_port: None,
             has_join_code: config.auth.join_code.is_some(),
         },
         socketio: None,
@@ -367,6 +374,7 @@ fn arrivals(
         udp_idle_ms: limits.udp_idle.0,
         idle_ms: limits.idle_timeout.map_or(0, |idle| idle.0),
         handshake_timeout: limits.handshake_timeout.duration(),
+        silence: Silence::start(config.text.silent_hold.duration())?,
         trusted_proxies: config.server.trusted_proxies.clone(),
         proxy_protocol: config.server.proxy_protocol,
     })
