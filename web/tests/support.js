@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const PROGRAM = process.env.SWITCHBOARD ?? fileURLToPath(new URL('../../target/debug/switchboard', import.meta.url));
+export const PROGRAM = process.env.SWITCHBOARD ?? fileURLToPath(new URL('../../target/debug/switchboard', import.meta.url));
 const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** How much slower pages are made, to find what only holds on a quiet machine: `SLOW=10 npm run browser`. */
 const SLOW = Number(process.env.SLOW ?? 1);
@@ -18,30 +18,30 @@ export const PATIENCE_MS = 90_000;
 export const UNLIMITED = ['limits.messages_per_second=0', 'limits.commands_per_second=0'].flatMap((setting) => ['--set', setting]);
 
 /**
- * Starts a server and waits until it is ready. Pages come from a port that speaks HTTP only: on a port for everything, a
- * browser that a busy machine keeps from sending its request for 300 ms is taken for a person and greeted.
+ * Starts a server and waits until it is ready: on one port for everything, as people do.
  * @param {string[]} [options]
- * @param {{ directory?: string }} [where]
+ * @param {{ directory?: string, choosesPort?: boolean }} [where] `choosesPort`: it is not told where to listen
  */
-export async function serve(options = UNLIMITED, { directory } = {}) {
+export async function serve(options = UNLIMITED, { directory, choosesPort = false } = {}) {
   const keep = directory === undefined ? ['--ephemeral'] : ['--data-dir', directory];
-  const child = spawn(PROGRAM, ['serve', ...keep, '--listen', '127.0.0.1:0', '--listen', 'http://127.0.0.1:0', ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const listen = choosesPort ? [] : ['--listen', '127.0.0.1:0'];
+  const child = spawn(PROGRAM, ['serve', ...keep, ...listen, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   // A test that failed does not stop its server.
   process.once('exit', () => child.kill('SIGKILL'));
   let said = '';
   child.stderr.on('data', (bytes) => { said += bytes; });
-  const [port, web] = await new Promise((resolve, reject) => {
+  const port = await new Promise((resolve, reject) => {
     let out = '';
     child.stdout.on('data', (bytes) => {
       out += bytes;
-      const ready = [...out.matchAll(/ready on 127\.0\.0\.1:(\d+)\s/g)].map((match) => Number(match[1]));
-      if (ready.length === 2) resolve(ready);
+      const ready = /ready on 127\.0\.0\.1:(\d+)\s/.exec(out);
+      if (ready) resolve(Number(ready[1]));
     });
     child.once('exit', () => reject(new Error(`the server ended:\n${said}`)));
   });
   const ended = new Promise((resolve) => { child.once('exit', resolve); });
   return {
-    port, web, url: `http://127.0.0.1:${web}/`,
+    port, url: `http://127.0.0.1:${port}/`,
     /** @param {NodeJS.Signals} [signal] */
     stop(signal = 'SIGKILL') {
       child.kill(signal);

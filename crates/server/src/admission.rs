@@ -134,6 +134,19 @@ impl Permit {
         }
     }
 
+    /// The connection, which was silent and had been counted as one whose handshake is done, says what it speaks now.
+    ///
+    /// # Errors
+    /// [`AdmissionRefusal::Handshakes`]: too many others are doing so; it is to be closed.
+    pub fn resume_handshake(&mut self) -> Result<(), AdmissionRefusal> {
+        let mut counts = self.shared.counts();
+        if let Some(max) = self.shared.limits.handshakes.filter(|max| counts.handshakes >= *max) {
+            return Err(AdmissionRefusal::Handshakes(max));
+        }
+        counts.handshakes += u32::from(!std::mem::replace(&mut self.is_handshake, true));
+        Ok(())
+    }
+
     /// Counts the connection at `ip`, which its proxy has named, in place of where it was counted
     /// before.
     ///
@@ -216,23 +229,27 @@ impl Counts {
 
 /// Where connections are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+pub(crate) enum Place {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6Net(u64),
 }
 
+impl Place {
+    /// The place of an address: itself, or its IPv6 network of 64 bits.
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        // An IPv4 address is the same one when it arrives at an IPv6 socket.
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6Net(network_64(ip)),
+        }
+    }
+}
+
 impl AdmissionLimits {
     fn place_of(&self, ip: IpAddr) -> Option<Place> {
-        // An IPv4 address is the same one when it arrives at an IPv6 socket.
-        let ip = ip.to_canonical();
-        if ip.is_loopback() && !self.counts_loopback {
-            return None;
-        }
-        Some(match ip {
-            IpAddr::V4(ip) => Place::V4(ip),
-            IpAddr::V6(ip) => Place::V6Net(network_64(ip)),
-        })
+        let is_own = ip.to_canonical().is_loopback() && !self.counts_loopback;
+        (!is_own).then(|| Place::of(ip))
     }
 }
 

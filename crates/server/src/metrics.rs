@@ -44,6 +44,9 @@ pub struct Metrics {
     pub overflows: Counter,
     pub accept_failures: Counter,
     pub handshake_failures: Counter,
+    /// Connections that say nothing and are not greeted, because a browser or a proxy may be at their other end.
+    pub held_back: Gauge,
+    pub greeted_then_http: Counter,
     pub parked_polls: Gauge,
     /// 1 while messages are stored, 0 while the disk is nearly full.
     pub writable: Gauge,
@@ -74,6 +77,8 @@ impl Metrics {
             overflows: Counter::default(),
             accept_failures: Counter::default(),
             handshake_failures: Counter::default(),
+            held_back: Gauge::default(),
+            greeted_then_http: Counter::default(),
             parked_polls: Gauge::default(),
             writable: Gauge::default(),
         };
@@ -100,6 +105,16 @@ impl Metrics {
             "handshake_failures",
             "Connections that ended before a protocol",
             metrics.handshake_failures.clone(),
+        );
+        r.register(
+            "held_back",
+            "Silent connections that are not greeted yet, because they may be a browser's or a proxy's",
+            metrics.held_back.clone(),
+        );
+        r.register(
+            "greeted_then_http",
+            "Connections that were greeted in text and then spoke HTTP",
+            metrics.greeted_then_http.clone(),
         );
         r.register("parked_polls", "Long polls that wait for something to tell", metrics.parked_polls.clone());
         r.register(

@@ -10,7 +10,7 @@ after(() => browser.close());
 
 test('a cut is mended without a hole or a duplicate', async () => {
   const server = await serve();
-  const wire = await proxy(server.web);
+  const wire = await proxy(server.port);
   const { page, context, faults } = await visit(browser, wire.url);
   await call(page, 'ada');
   const nc = await plug(server.port, 'before');
@@ -39,7 +39,7 @@ test('a cut is mended without a hole or a duplicate', async () => {
 test('a message whose acknowledgement was lost with the server is stored once', async () => {
   const place = directory();
   const first = await serve(UNLIMITED, { directory: place.path });
-  const wire = await proxy(first.web);
+  const wire = await proxy(first.port);
   const { page, context, faults } = await visit(browser, wire.url);
   await call(page, 'ada');
   await say(page, 'kept');
@@ -48,7 +48,7 @@ test('a message whose acknowledgement was lost with the server is stored once', 
   await say(page, 'written while it was down');
   await page.locator('article.waiting').waitFor();
   const second = await serve(UNLIMITED, { directory: place.path });
-  wire.lead(second.web);
+  wire.lead(second.port);
   await stored(page, 'written while it was down').waitFor();
   await page.reload();
   await shows(page, ['kept', 'written while it was down']);
@@ -67,14 +67,14 @@ test('a message whose acknowledgement was lost with the server is stored once', 
 
 test('a server that comes back with another history is begun anew', async () => {
   const first = await serve();
-  const wire = await proxy(first.web);
+  const wire = await proxy(first.port);
   const { page, context, faults } = await visit(browser, wire.url);
   await call(page, 'ada');
   await say(page, 'of the old life');
   await stored(page, 'of the old life').waitFor();
   await first.stop();
   const second = await serve();
-  wire.lead(second.web);
+  wire.lead(second.port);
   const nc = await plug(second.port, 'of the new life');
   await shows(page, ['of the new life']);
   await page.locator('#me .author', { hasText: 'ada' }).waitFor();
@@ -146,13 +146,13 @@ test('the door opens with the join code, typed or in the link, and is remembered
 test('it works on a plain-http address that is no loopback for the browser', async () => {
   const server = await serve([...UNLIMITED, '--set', 'http.hosts=["chat.test"]']);
   const mapped = await browse(['--host-resolver-rules=MAP chat.test 127.0.0.1']);
-  const { page, faults } = await visit(mapped, `http://chat.test:${server.web}/`);
+  const { page, faults } = await visit(mapped, `http://chat.test:${server.port}/`);
   assert.equal(await page.evaluate(() => isSecureContext), false);
   await call(page, 'ada');
   await say(page, 'hello from an insecure place');
   await stored(page, 'insecure').waitFor();
   await page.getByRole('button', { name: 'Plug in' }).click();
-  await page.getByText(`nc chat.test ${server.web}`).waitFor();
+  await page.getByText(`nc chat.test ${server.port}`).waitFor();
   await page.getByRole('button', { name: 'Copy the line for nc' }).click();
   await page.getByText('Copied').first().waitFor();
   await page.getByRole('img', { name: /QR code of http:\/\/chat\.test/ }).waitFor();

@@ -12,7 +12,7 @@ after(() => browser.close());
 for (const how of /** @type {const} */ (['refused', 'swallowed', 'closed'])) {
   test(`WebSocket ${how}: the page polls, and a cut leaves no hole and no duplicate`, async () => {
     const server = await serve();
-    const wire = await proxy(server.web);
+    const wire = await proxy(server.port);
     wire.block(how);
     const { page, context, faults } = await visit(browser, wire.url);
     await call(page, 'ada');
@@ -44,7 +44,7 @@ for (const how of /** @type {const} */ (['refused', 'swallowed', 'closed'])) {
 
 test('what was found out is remembered for the tab, and the way back to a WebSocket is found', async () => {
   const server = await serve();
-  const wire = await proxy(server.web);
+  const wire = await proxy(server.port);
   wire.block('refused');
   const { page, context, faults } = await visit(browser, wire.url);
   await call(page, 'ada');

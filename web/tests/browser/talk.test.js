@@ -77,8 +77,8 @@ test('a line of the Plug in panel is ticked when its client arrives', async () =
   await page.getByRole('button', { name: 'Plug in' }).click();
   const dialog = page.getByRole('dialog', { name: 'Plug something in' });
   const lines = await dialog.locator('code').allTextContents();
-  assert.ok(lines.includes(`nc 127.0.0.1 ${server.web}`));
-  assert.ok(lines.every((line) => line.includes(String(server.web)) || line.includes('--lan')), lines.join('\n'));
+  assert.ok(lines.includes(`nc 127.0.0.1 ${server.port}`));
+  assert.ok(lines.every((line) => line.includes(String(server.port)) || line.includes('--lan')), lines.join('\n'));
   await dialog.getByRole('button', { name: 'Copy the line for Python' }).click();
   const python = await plug(server.port, 'Hello from Python');
   await dialog.locator('[data-line="python"].arrived').waitFor();

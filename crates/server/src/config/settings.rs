@@ -23,7 +23,8 @@ settings! {
         listen: Vec<Listen> = Vec::new();
         /// Listens on this machine's private network addresses too, with or without TLS, and prints the URLs and a QR
         /// code.
-        /// Newcomers need a join code; one is made up when `auth.join_code` is empty.
+        /// Newcomers need a join code; one is made up when `auth.join_code` is empty. The next free port is for text
+        /// alone: programs that receive before they send are greeted there at once.
         lan: bool = false;
         /// The directory for the history, the server's own keys and the self-signed certificate. Empty:
         /// `$XDG_DATA_HOME/switchboard`, else `~/.local/share/switchboard`.
@@ -74,6 +75,10 @@ settings! {
         /// newcomer's nick, the first room and the help command. Empty: no greeting.
         welcome: String = "Welcome to Switchboard. This is {room}. Type to join in, {help} for help.".to_owned(),
             check rules::welcome;
+        /// How long a connection that says nothing waits for its greeting when a browser or a proxy may be at its other
+        /// end, which would take the greeting for an answer: longer than browsers keep connections that they opened
+        /// ahead of need. Others are greeted after 0.3 s, from other machines after 1.5 s.
+        silent_hold: Millis = Millis::minutes(3), in Millis::seconds(1)..=Millis::hours(1);
     }
 
     /// Rooms.

@@ -43,36 +43,19 @@ impl First {
     ) -> io::Result<Said> {
         let begun = Instant::now();
         loop {
-            // An empty line is no word: it decides as little as silence does.
-            let said_nothing = self.0.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-            let wait = silence.filter(|_| said_nothing).unwrap_or(patience);
+            if let Some(said) = self.decide()? {
+                return Ok(said);
+            }
+            let wait = silence.filter(|_| self.is_no_word()).unwrap_or(patience);
             match self.read_once(socket) {
-                Ok(0) if said_nothing => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) if self.is_no_word() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // The end decides what was still open: half a request line is nothing that HTTP could go on with.
                 Ok(0) => return Ok(Said::Text),
-                Ok(_) => {
-                    let from = self.0.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-                    match judge(from.map_or(&[], |from| &self.0[from..])) {
-                        Verdict::Tls => return Ok(Said::Tls),
-                        Verdict::Http => return Ok(Said::Http),
-                        Verdict::Json => return Ok(Said::Json),
-                        Verdict::Text => return Ok(Said::Text),
-                        Verdict::Foreign => {
-                            return Err(io::Error::new(io::ErrorKind::InvalidData, "no protocol of ours"));
-                        }
-                        Verdict::Undecided if self.0.len() >= FIRST_BYTES => {
-                            return Err(io::Error::new(io::ErrorKind::InvalidData, "nothing but empty lines"));
-                        }
-                        Verdict::Undecided => {}
-                    }
-                }
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     match timeout_at(begun + wait, socket.readable()).await {
                         Ok(ready) => ready?,
-                        Err(_) if said_nothing && silence.is_some() => {
-                            self.0.clear();
-                            return Ok(Said::Silence);
-                        }
+                        Err(_) if self.is_no_word() && silence.is_some() => return Ok(Said::Silence),
                         Err(_) => {
                             if self.0.first().is_some_and(u8::is_ascii_uppercase) {
                                 crate::http::say_timeout(socket);
@@ -84,6 +67,54 @@ impl First {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Waits until the first byte has come, and reads what came with it. `false`: none came for so long.
+    ///
+    /// # Errors
+    /// The peer left without a word, or the socket failed.
+    pub(super) async fn await_byte(&mut self, socket: &Socket, most: Duration) -> io::Result<bool> {
+        let until = Instant::now() + most;
+        while self.0.is_empty() {
+            match self.read_once(socket) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match timeout_at(until, socket.readable()).await {
+                        Ok(ready) => ready?,
+                        Err(_) => return Ok(false),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether not a single byte has come.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// An empty line is no word: it decides as little as silence does.
+    fn is_no_word(&self) -> bool {
+        self.0.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// What the bytes so far say, if they say it already.
+    fn decide(&self) -> io::Result<Option<Said>> {
+        let from = self.0.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+        Ok(Some(match judge(from.map_or(&[], |from| &self.0[from..])) {
+            Verdict::Tls => Said::Tls,
+            Verdict::Http => Said::Http,
+            Verdict::Json => Said::Json,
+            Verdict::Text => Said::Text,
+            Verdict::Foreign => return Err(io::Error::new(io::ErrorKind::InvalidData, "no protocol of ours")),
+            Verdict::Undecided if self.0.len() >= FIRST_BYTES => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "nothing but empty lines"));
+            }
+            Verdict::Undecided => return Ok(None),
+        }))
     }
 
     /// Takes in what is there; 0 is the end. The buffer is not part of the task that waits.

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 mod first_bytes;
 mod proxy;
+pub(crate) mod silence;
 
 use crate::admission::{Admission, Permit};
 use crate::config::Pin;
@@ -14,6 +15,7 @@ use crate::socket::Socket;
 use crate::udp::gate::Gate;
 use first_bytes::{First, Said};
 use ipnet::IpNet;
+use silence::Silence;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -22,13 +24,6 @@ use std::time::Duration;
 use switchboard_core::Via;
 use switchboard_protocols::{Conversation, Frame, Language, Settings, conversation};
 use tokio::time::timeout;
-
-/// Silence on a raw connection that makes it a text connection: longer than a client needs that means to speak first,
-/// shorter than a person notices.
-const SILENCE: Duration = Duration::from_millis(300);
-/// The same where a TLS client is expected, whose first packet may be lost and sent again, and inside TLS, whose clients
-/// are rarely people.
-const SILENCE_IN_TLS: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a shard.
 pub struct Accepted {
@@ -58,6 +53,7 @@ pub struct Arrivals {
     pub udp_idle_ms: u64,
     pub idle_ms: u64,
     pub handshake_timeout: Duration,
+    pub silence: Silence,
     pub trusted_proxies: Vec<IpNet>,
     pub proxy_protocol: bool,
 }
@@ -120,8 +116,8 @@ impl Arrivals {
             route.proxied = false;
         }
         let expects_tls = self.tls.is_some() && !route.peer.ip().to_canonical().is_loopback();
-        let silence = if expects_tls { SILENCE_IN_TLS } else { SILENCE };
-        let said = self.listen(&socket, &mut first, pin, silence).await?;
+        let quiet = if expects_tls { silence::IN_TLS } else { Silence::quiet(peer) };
+        let said = self.listen(&socket, &mut first, &mut permit, route, pin, quiet).await?;
         match said {
             Said::Tls => {
                 let Some(tls) = &self.tls else { return Err(foreign("TLS, and there is no certificate here")) };
@@ -130,7 +126,7 @@ impl Arrivals {
                 let said = if socket.is_http_by_alpn() {
                     Said::Http
                 } else {
-                    self.listen(&socket, &mut first, pin, SILENCE_IN_TLS).await?
+                    self.listen(&socket, &mut first, &mut permit, route, pin, silence::IN_TLS).await?
                 };
                 self.enter(local, Arrival { socket, route, permit, pin }, said, first)
             }
@@ -138,12 +134,30 @@ impl Arrivals {
         }
     }
 
-    async fn listen(&self, socket: &Socket, first: &mut First, pin: Pin, silence: Duration) -> io::Result<Said> {
-        let silence = match pin {
-            Pin::Any | Pin::Text => Some(silence),
+    /// Finds out what a connection speaks, by its first bytes or by `quiet`, so much silence.
+    async fn listen(
+        &self,
+        socket: &Socket,
+        first: &mut First,
+        permit: &mut Permit,
+        route: Route,
+        pin: Pin,
+        quiet: Duration,
+    ) -> io::Result<Said> {
+        let quiet = match pin {
+            Pin::Any | Pin::Text => Some(quiet),
             Pin::Json | Pin::Http | Pin::Udp => None,
         };
-        let said = first.read(socket, silence, self.handshake_timeout).await?;
+        let mut said = first.read(socket, quiet, self.handshake_timeout).await?;
+        // Whoever sent an empty line is a person, and inside TLS a browser has said by ALPN that it speaks HTTP.
+        if pin == Pin::Any
+            && said == Said::Silence
+            && first.is_empty()
+            && !socket.is_tls()
+            && Box::pin(self.hold_back(socket, first, permit, route)).await?
+        {
+            said = first.read(socket, quiet, self.handshake_timeout).await?;
+        }
         match (pin, said) {
             (Pin::Any, _) | (_, Said::Tls) | (Pin::Text, Said::Silence) => Ok(said),
             (Pin::Text, Said::Text | Said::Http | Said::Json) => Ok(Said::Text),
@@ -152,9 +166,34 @@ impl Arrivals {
         }
     }
 
+    /// Waits without a greeting for the first byte of a silent connection, if it may yet speak HTTP. `false`: it may not,
+    /// or none came for so long that no browser would still use it.
+    async fn hold_back(
+        &self,
+        socket: &Socket,
+        first: &mut First,
+        permit: &mut Permit,
+        route: Route,
+    ) -> io::Result<bool> {
+        if !self.silence.may_ask_later(route).await {
+            return Ok(false);
+        }
+        permit.finish_handshake();
+        let held = &self.site.metrics.held_back;
+        held.inc();
+        let has_spoken = first.await_byte(socket, self.silence.hold()).await;
+        held.dec();
+        if has_spoken? {
+            permit.resume_handshake().map_err(io::Error::other)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     fn enter(&self, local: &Rc<Local>, arrival: Arrival, said: Said, mut first: First) -> io::Result<()> {
         let Arrival { socket, route, mut permit, pin } = arrival;
         let needs_tls = self.tls.is_some() && !socket.is_tls() && !route.peer.ip().to_canonical().is_loopback();
+        self.silence.note(route, said == Said::Http);
         let language = match said {
             Said::Http => {
                 permit.finish_handshake();
