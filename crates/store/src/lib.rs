@@ -50,6 +50,13 @@ pub trait Store: Send {
     /// As for [`Store::commit`].
     fn index(&mut self, rows_max: usize) -> Result<u64, StoreError>;
 
+    /// Indexes again up to `rows_max` events that an earlier version of the store indexed differently, in a transaction of
+    /// its own. Gives whether there are more. Until it is done, a search finds in those what the earlier version found.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError>;
+
     /// For each room with events older than `before`, the lowest `seq` that is to stay: what retention trims.
     ///
     /// # Errors

@@ -113,6 +113,10 @@ impl Store for MemoryStore {
         Ok(0)
     }
 
+    fn reindex(&mut self, _rows_max: usize) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
         let log = self.read();
         let older = log.rooms.values().filter_map(|Room { record, events }| {

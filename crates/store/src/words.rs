@@ -1,15 +1,26 @@
 //! What a word is, for every store: how texts and queries are folded and cut before they are compared.
 //!
-//! A text becomes *tokens*: without regard to case, compatibility forms and diacritics, a run of letters and digits is
-//! one token. Scripts that are written without spaces between words (Chinese, Japanese, Thai, ...), or with particles
-//! joined to them (Korean), have no words that could be found without a dictionary: there each character is a token
-//! of its own, so that any part of a text is found. A word of a query is cut in the same way and matches where its
-//! tokens follow one another.
+//! A text becomes *tokens*: without regard to case, compatibility forms and diacritics (see `fold.rs`), a run of letters
+//! and digits is one token. Scripts that are written without spaces between words (Chinese, Japanese, Thai, ...), or with
+//! particles joined to them (Korean), have no words that could be found without a dictionary: there each character is a
+//! token of its own, so that any part of a text is found. A word of a query is cut in the same way and matches where its
+//! tokens follow one another. What nobody sees (a soft hyphen, a zero-width space) neither cuts a word nor is part of it.
+//!
+//! Each emoji is a token, without its colour of skin and its variation selector; a flag and a keycap are one each, and a
+//! sequence that is joined to one picture is its parts, so that a part finds it as well.
 //!
 //! All of this is done here rather than by SQLite's tokenizers, so that every store finds the same, and so that
-//! nothing a person writes reaches SQLite's query syntax: a token holds letters, digits and marks only.
+//! nothing a person writes reaches SQLite's query syntax: a token holds letters, digits, marks and symbols only, and of
+//! ASCII's signs `#` and `*` at most.
 
-use unicode_normalization::UnicodeNormalization;
+mod classes;
+mod fold;
+
+use classes::{
+    FLAG, KEYCAP, is_invisible, is_key, is_keycap, is_regional_indicator, is_skin_tone, is_symbol, is_tag, is_unspaced,
+    tag_letter,
+};
+use fold::fold;
 use unicode_normalization::char::is_combining_mark;
 
 /// Stands between two characters of unspaced scripts that had something else between them, so that the end of one
@@ -50,11 +61,81 @@ impl Query {
 
 /// The tokens of a text with one space between them.
 pub(crate) fn tokens(text: &str) -> String {
-    let mut tokens = String::with_capacity(text.len() + 8);
+    if text.is_ascii() { ascii_tokens(text) } else { folded_tokens(&fold(text)) }
+}
+
+/// The same for a text in which every byte is a character, none has a second form, and all scripts have spaces.
+fn ascii_tokens(text: &str) -> String {
+    let mut tokens = String::with_capacity(text.len());
+    let mut gap = false;
+    for byte in text.bytes() {
+        match ASCII[usize::from(byte & 0x7F)] {
+            Ascii::Part(small) => {
+                if gap && !tokens.is_empty() {
+                    tokens.push(' ');
+                }
+                gap = false;
+                tokens.push(char::from(small));
+            }
+            Ascii::Gap => gap = true,
+            Ascii::Nothing => {}
+        }
+    }
+    tokens
+}
+
+/// What a byte is to [`ascii_tokens`].
+#[derive(Clone, Copy)]
+enum Ascii {
+    Part(u8),
+    Gap,
+    Nothing,
+}
+
+const ASCII: [Ascii; 128] = {
+    let mut table = [Ascii::Gap; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = if byte.is_ascii_alphanumeric() {
+            Ascii::Part(byte.to_ascii_lowercase())
+        } else if is_invisible(byte as char) {
+            Ascii::Nothing
+        } else {
+            Ascii::Gap
+        };
+        byte += 1;
+    }
+    table
+};
+
+fn folded_tokens(folded: &str) -> String {
+    let mut tokens = String::with_capacity(folded.len() + 8);
     let mut before = Before::Gap;
     let mut gap = false;
-    for character in fold(text).chars() {
-        let now = if !(character.is_alphanumeric() || is_combining_mark(character)) {
+    let mut characters = folded.chars().peekable();
+    while let Some(character) = characters.next() {
+        if is_key(character) && characters.next_if(|next| is_keycap(*next)).is_some() {
+            separate(&mut tokens);
+            tokens.extend([character, KEYCAP]);
+            (before, gap) = (Before::Symbol, false);
+            continue;
+        }
+        let now = if is_keycap(character) {
+            continue;
+        } else if is_tag(character) {
+            if !gap && before == Before::Flag {
+                tokens.extend(tag_letter(character));
+            }
+            continue;
+        } else if is_regional_indicator(character) {
+            if !gap && before == Before::HalfFlag { Before::Symbol } else { Before::HalfFlag }
+        } else if is_skin_tone(character) && !gap && matches!(before, Before::Symbol | Before::Flag) {
+            continue;
+        } else if character == FLAG {
+            Before::Flag
+        } else if is_symbol(character) {
+            Before::Symbol
+        } else if !(character.is_alphanumeric() || is_combining_mark(character)) {
             gap = true;
             continue;
         } else if is_unspaced(character) {
@@ -65,15 +146,30 @@ pub(crate) fn tokens(text: &str) -> String {
         if gap && before == Before::Unspaced && now == Before::Unspaced {
             tokens.extend([' ', BREAK]);
         }
-        let joined = !gap && before == Before::Spaced && now == Before::Spaced;
-        if !joined && !tokens.is_empty() {
-            tokens.push(' ');
+        let joined = match (before, now) {
+            (Before::Spaced, Before::Spaced) => true,
+            (Before::HalfFlag, Before::Symbol) => is_regional_indicator(character),
+            _ => false,
+        };
+        if gap || !joined {
+            separate(&mut tokens);
         }
         tokens.push(character);
         before = now;
         gap = false;
     }
     tokens
+}
+
+fn separate(tokens: &mut String) {
+    if !tokens.is_empty() {
+        tokens.push(' ');
+    }
+}
+
+/// Whether a text is cut as every version of this has cut it: only what this version cuts differently is indexed again.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
 }
 
 /// The runs of three or more characters of unspaced scripts in a text's [`tokens`], with one space between them.
@@ -103,6 +199,12 @@ enum Before {
     Gap,
     Spaced,
     Unspaced,
+    /// An emoji or another symbol, complete.
+    Symbol,
+    /// The first letter of a flag, which a second one completes.
+    HalfFlag,
+    /// A black flag, which tags make the flag of a region.
+    Flag,
 }
 
 fn whole_run(tokens: &str) -> Option<String> {
@@ -115,64 +217,12 @@ fn is_unspaced_token(token: &str) -> bool {
     token.chars().next().is_some_and(is_unspaced)
 }
 
-/// The text in lower case, in compatibility composition (full-width letters and half-width kana are the usual ones),
-/// without diacritics.
-fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    // Decomposed, a letter gives up its diacritics; composed again, Hangul syllables and voiced kana are whole.
-    // Decomposition can bring capitals (the sign for "telephone"), so lower case comes after it.
-    let bare = text.nfkd().filter(|c| !is_diacritic(*c)).nfc();
-    let mut folded = String::with_capacity(text.len());
-    for character in bare.flat_map(char::to_lowercase).filter(|c| !is_diacritic(*c)) {
-        // The two letters that have another form beside the upper and the lower one.
-        match character {
-            'ß' => folded.push_str("ss"),
-            'ς' => folded.push('σ'),
-            other => folded.push(other),
-        }
-    }
-    folded
-}
-
-/// Marks that people leave out when they search: those of the Latin, Greek and Cyrillic scripts, Hebrew points and
-/// Arabic vowel signs. Other marks, such as the vowels of Indic scripts, are part of the spelling.
-const fn is_diacritic(c: char) -> bool {
-    matches!(c,
-        '\u{0300}'..='\u{036F}'
-        | '\u{0591}'..='\u{05BD}'
-        | '\u{05BF}' | '\u{05C1}' | '\u{05C2}' | '\u{05C4}' | '\u{05C5}' | '\u{05C7}'
-        | '\u{064B}'..='\u{065F}'
-        | '\u{0670}'
-        | '\u{1AB0}'..='\u{1AFF}'
-        | '\u{1DC0}'..='\u{1DFF}'
-        | '\u{20D0}'..='\u{20FF}'
-        | '\u{FE20}'..='\u{FE2F}')
-}
-
-/// Whether a character belongs to a script whose words are not separated, or not only by spaces.
-const fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{0E00}'..='\u{0EFF}'       // Thai, Lao
-        | '\u{1000}'..='\u{109F}'     // Myanmar
-        | '\u{1100}'..='\u{11FF}'     // Hangul Jamo
-        | '\u{1780}'..='\u{17FF}'     // Khmer
-        | '\u{3005}'..='\u{3007}'     // ideographic iteration mark, closing mark and zero
-        | '\u{3040}'..='\u{318F}'     // Hiragana, Katakana, Bopomofo, Hangul compatibility Jamo
-        | '\u{31A0}'..='\u{31BF}'     // Bopomofo extended
-        | '\u{31F0}'..='\u{31FF}'     // Katakana extensions
-        | '\u{3400}'..='\u{4DBF}'     // Han extension A
-        | '\u{4E00}'..='\u{9FFF}'     // Han
-        | '\u{A960}'..='\u{A97F}'     // Hangul Jamo extended A
-        | '\u{AC00}'..='\u{D7FF}'     // Hangul syllables, Jamo extended B
-        | '\u{F900}'..='\u{FAFF}'     // Han compatibility
-        | '\u{20000}'..='\u{3FFFF}') // Han extensions B and later
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample;
 
     #[test]
     fn texts_are_folded_and_cut() {
@@ -198,6 +248,85 @@ mod tests {
     }
 
     #[test]
+    fn letters_are_folded_as_people_read_them() {
+        for (one, other) in [
+            ("IRMAK İZMİR", "ırmak izmir"),
+            ("ISLAK", "ıslak"),
+            ("ẞ ß", "SS ss"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ﬁne ﬂoor", "FINE FLOOR"),
+            ("Łódź Ærø œuvre Þór Đà Nẵng", "lodz aero oeuvre thor da nang"),
+            ("Ⓗⓔⓛⓛⓞ 𝐰𝐨𝐫𝐥𝐝 ℌ", "hello world h"),
+            ("２０２６ ٢٠٢٦ ۲۰۲۶ २०२६", "2026 2026 2026 2026"),
+            ("Ёлка", "елка"),
+            ("كتـــاب أحمد", "كتاب احمد"),
+            ("کتابی", "كتابي"),
+            ("hawaiʻi", "hawai'i"),
+            ("don’t donʼt", "don't don't"),
+            ("ᾠδή", "ΩΔΗ"),
+            ("ﾊﾟﾝ", "パン"),
+        ] {
+            assert_eq!(tokens(one), tokens(other), "{one}");
+        }
+    }
+
+    #[test]
+    fn every_letter_is_the_same_in_either_case() {
+        // Beyond the emoji there are Han and nothing with a case.
+        for character in ('\0'..'\u{20000}').filter(|c| !matches!(c, '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{F8FF}'))
+        {
+            let own = tokens(&character.to_string());
+            for other in [character.to_uppercase().to_string(), character.to_lowercase().to_string()] {
+                // A subscript iota is a diacritic, and a letter of its own beside a capital.
+                let is_iota = matches!(character, '\u{1F80}'..='\u{1FFC}' | '\u{345}');
+                assert!(is_iota || tokens(&other) == own, "{character:?} {own} {}", tokens(&other));
+            }
+            let folded = fold(&character.to_string());
+            assert_eq!(fold(&folded), folded, "{character:?} is folded once and for all");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_nothing() {
+        for invisible in ('\0'..=char::MAX).filter(|c| is_invisible(*c)) {
+            for (text, seen) in
+                [("co{}operate", "cooperate"), ("天{}气", "天气"), ("naï{}ve", "naive"), ("{}🎉{}", "🎉")]
+            {
+                let text = text.replace("{}", &invisible.to_string());
+                assert_eq!(tokens(&text), tokens(seen), "{:x}", u32::from(invisible));
+            }
+            assert_eq!(tokens(&invisible.to_string()), "", "{:x}", u32::from(invisible));
+        }
+        assert_eq!(tokens("a\tb\u{B}c\u{85}d\u{2028}e\u{A0}f\u{3000}g"), "a b c d e f g");
+    }
+
+    #[test]
+    fn emoji_are_tokens() {
+        for (text, expected) in [
+            ("party 🎉 now", "party 🎉 now"),
+            ("party🎉🎉now", "party 🎉 🎉 now"),
+            ("👍 👍🏽 👍🏿!", "👍 👍 👍"),
+            ("🏽", "🏽"),
+            ("❤ ❤️ ❤︎", "❤ ❤ ❤"),
+            ("👩🏽‍💻", "👩 💻"),
+            ("👨‍👩‍👧", "👨 👩 👧"),
+            ("🤷🏻‍♀️", "🤷 ♀"),
+            ("🏳️‍🌈", "🏳 🌈"),
+            ("🇦🇩🇪🇸 🇩🇪", "🇦🇩 🇪🇸 🇩🇪"),
+            ("🇩 🇪 🇫🎉", "🇩 🇪 🇫 🎉"),
+            ("🏴󠁧󠁢󠁳󠁣󠁴󠁿 🏴", "🏴gbsct 🏴"),
+            ("a\u{E0067}b", "ab"),
+            ("1️⃣2️⃣ #️⃣ *⃣ 12", "1⃣ 2⃣ #⃣ *⃣ 12"),
+            ("a⃣", "a"),
+            ("™ Foo™ ©2026 ℹ️note ‼️", "™ foo ™ © 2026 ℹ note ‼"),
+            ("→ ★ ✓done", "→ ★ ✓ done"),
+            ("大阪🎉府", "大 阪 🎉 府"),
+        ] {
+            assert_eq!(tokens(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn runs_of_three_and_more_are_for_the_trigrams() {
         assert_eq!(runs(&tokens("今日は天気 ok 東京 大阪府")), "今日は天気 大阪府");
         assert_eq!(runs(&tokens("plain words")), "");
@@ -206,6 +335,88 @@ mod tests {
         assert_eq!(run_of("大阪"), None);
         assert_eq!(run_of("大阪x府"), None);
         assert_eq!(run_of("大阪。府"), None);
+    }
+
+    /// Texts of the characters that the cutting treats in ways of their own.
+    fn text() -> impl Strategy<Value = String> {
+        let pieces = sample::select(vec![
+            " ",
+            "  ",
+            "\n",
+            "a",
+            "B",
+            "ß",
+            "é",
+            "e\u{301}",
+            "İ",
+            "ı",
+            "-",
+            "#",
+            "*",
+            "1",
+            "２",
+            "\"",
+            "'",
+            "京",
+            "都",
+            "。",
+            "が",
+            "か\u{3099}",
+            "ﾊﾟ",
+            "한",
+            "\u{1112}\u{1161}\u{11AB}",
+            "ส",
+            "ิ",
+            "हि",
+            "🎉",
+            "👍",
+            "🏽",
+            "\u{200D}",
+            "\u{FE0F}",
+            "\u{20E3}",
+            "🇩",
+            "🇪",
+            "🏴",
+            "\u{E0067}",
+            "\u{E007F}",
+            "\u{200B}",
+            "\u{AD}",
+            "\u{202E}",
+            "\0",
+            "ﬁ",
+            "™",
+            "\u{F8FE}",
+            "\u{E001}",
+        ]);
+        prop_oneof![
+            vec(pieces, 0..24).prop_map(|pieces| pieces.concat()),
+            ".{0,24}",
+            vec(any::<char>(), 0..12).prop_map(String::from_iter)
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+        #[test]
+        fn every_text_is_found_by_each_of_its_words(text in text()) {
+            for word in text.split_whitespace().filter(|word| !tokens(word).is_empty()) {
+                prop_assert!(Query::parse(word).matches(&text), "{:?} in {:?}", word, text);
+            }
+        }
+
+        #[test]
+        fn tokens_have_nothing_that_a_query_could_mean(text in text()) {
+            for token in tokens(&text).split(' ').filter(|_| !tokens(&text).is_empty()) {
+                prop_assert!(!token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)));
+                prop_assert!(token.chars().all(|c| !c.is_ascii_punctuation() || "#*".contains(c)), "{:?}", token);
+            }
+        }
+
+        #[test]
+        fn plain_texts_are_cut_like_all_others(text in "[ -~\\x00-\\x1f]{0,40}") {
+            prop_assert_eq!(ascii_tokens(&text), folded_tokens(&fold(&text)));
+        }
     }
 
     #[test]

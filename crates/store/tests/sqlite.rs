@@ -172,7 +172,7 @@ fn a_newer_version_is_refused_untouched() {
         connection.execute_batch("PRAGMA user_version = 99; CREATE TABLE future (x)").unwrap();
         // Copied while it is open, so that the version itself stands in the log only.
         let dir = copy_of(dir.path());
-        let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, known: 2, .. });
+        let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, known: 3, .. });
         refused_untouched(what, dir.path(), newer);
         drop(connection);
     }
@@ -302,6 +302,62 @@ fn version_1_is_migrated() {
     store.commit(&batch(vec![message("lobby", 500, 3, "new")])).unwrap();
     drop(store);
     assert_eq!(open(dir.path()).unwrap().load().unwrap().rooms[0].next_seq, 4);
+}
+
+#[test]
+fn version_2_is_indexed_again_while_it_is_used() {
+    let expected = [
+        ("grusse 🎉", vec![2]),
+        ("東京都庁", vec![3]),
+        ("database", vec![4]),
+        ("data", vec![]),
+        ("plain words", vec![5]),
+        ("ringing", vec![6]),
+        ("islak", vec![7]),
+        ("🎉", vec![8, 2]),
+        ("trimmed", vec![]),
+    ];
+    // With whatever is done at a time, whatever else happens in between, and however often the program is started.
+    for rows_max in 1..10 {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open(database(dir.path())).unwrap();
+        connection.execute_batch(include_str!("fixtures/version-2.sql")).unwrap();
+        drop(connection);
+        let mut store = open(dir.path()).unwrap();
+        assert_eq!(found(&store, "plain words"), [5], "what was indexed is found meanwhile");
+        assert_eq!(found(&store, "database"), []);
+        assert_eq!(store.index(0).unwrap(), 1 + 1, "nothing that is waited for is more than it was");
+        assert!(store.reindex(0).unwrap());
+        let mut steps = 1;
+        while store.reindex(rows_max).unwrap() {
+            steps += 1;
+            if steps % 3 == 0 {
+                store.index(1).unwrap();
+            } else if steps % 3 == 1 {
+                drop(store);
+                store = open(dir.path()).unwrap();
+            }
+        }
+        assert!(steps <= 7 / rows_max + 1);
+        catch_up(&mut store);
+        for (query, seqs) in &expected {
+            assert_eq!(found(&store, query), *seqs, "{query} by {rows_max}");
+        }
+        assert!(!store.reindex(100).unwrap());
+        drop(store);
+        let mut store = open(dir.path()).unwrap();
+        assert!(!store.reindex(100).unwrap(), "once is enough");
+        assert_eq!(rows(dir.path(), "SELECT count(*) FROM words_docsize"), 7);
+    }
+}
+
+#[test]
+fn a_new_database_has_nothing_to_index_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path()).unwrap();
+    fill(&mut store);
+    drop(store);
+    assert!(!open(dir.path()).unwrap().reindex(1).unwrap());
 }
 
 #[test]

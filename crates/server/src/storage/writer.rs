@@ -16,6 +16,10 @@ const INDEX_ROWS: usize = 64;
 const INDEX_LAG_MAX: u64 = 16_384;
 /// How long what is committed may wait for the index when nothing else happens.
 const INDEX_DELAY: Duration = Duration::from_millis(250);
+/// Events that are indexed again in one transaction, and the time between two while there is other work: what an
+/// earlier version indexed keeps nobody waiting.
+const REINDEX_ROWS: usize = 64;
+const REINDEX_INTERVAL: Duration = Duration::from_millis(50);
 /// How often the free space is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a batch that found the disk full is tried again.
@@ -123,6 +127,7 @@ impl Writer {
             progress: progress.clone(),
             unindexed: 0,
             committed: 0,
+            reindexed: Some(Instant::now()),
             writable: true,
             watched: None,
             trimmed: None,
@@ -186,6 +191,9 @@ impl Waiting {
                     let mut state = lock(&self.state);
                     while state.unindexed > 0 && self.inbox.is_empty() {
                         state.index(INDEX_ROWS)?;
+                    }
+                    while state.reindexes() && self.inbox.is_empty() {
+                        state.reindex()?;
                     }
                 }
                 Work::End => return lock(&self.state).index_all(),
@@ -262,6 +270,8 @@ struct State {
     progress: Arc<Progress>,
     unindexed: u64,
     committed: u64,
+    /// When events were indexed again the last time; `None`: there are none left.
+    reindexed: Option<Instant>,
     writable: bool,
     watched: Option<Instant>,
     trimmed: Option<Instant>,
@@ -278,7 +288,29 @@ impl State {
 
     fn look_around(&mut self) -> Result<(), StoreError> {
         self.watch(false)?;
+        if self.reindexes() && self.reindexed.is_some_and(|last| last.elapsed() >= REINDEX_INTERVAL) {
+            self.reindex()?;
+        }
         self.retain()
+    }
+
+    /// Whether there is something to index again, and space for it.
+    const fn reindexes(&self) -> bool {
+        self.reindexed.is_some() && self.writable
+    }
+
+    /// Indexes again some of what an earlier version indexed.
+    fn reindex(&mut self) -> Result<(), StoreError> {
+        let more = match self.store.reindex(REINDEX_ROWS) {
+            Ok(more) => more,
+            Err(StoreError::Full) => {
+                self.set_writable(false);
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        self.reindexed = more.then(Instant::now);
+        Ok(())
     }
 
     /// Indexes as many rows as are worth a transaction, when nothing waits or too much of it has gathered.

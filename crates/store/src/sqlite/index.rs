@@ -68,21 +68,13 @@ fn index(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rus
         "SELECT e.pos, e.room, e.text, e.seq >= r.first_seq FROM events AS e CROSS JOIN rooms AS r ON r.id = e.room
          WHERE e.pos > ?1 ORDER BY e.pos LIMIT ?2",
     )?;
-    let mut words = transaction.prepare_cached("INSERT INTO words (rowid, room, text) VALUES (?1, ?2, ?3)")?;
-    let mut trigrams = transaction.prepare_cached("INSERT INTO trigrams (rowid, room, text) VALUES (?1, ?2, ?3)")?;
     let mut rows = events.query((trailing.indexed.cast_signed(), rows_max.cast_signed()))?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         let (pos, room): (i64, i64) = (row.get(0)?, row.get(1)?);
         let is_wanted: bool = row.get(3)?;
         if is_wanted {
-            let tokens = words::tokens(row.get_ref(2)?.as_str()?);
-            let room = room_token(room);
-            words.execute((pos, &room, &tokens))?;
-            let runs = words::runs(&tokens);
-            if !runs.is_empty() {
-                trigrams.execute((pos, &room, &runs))?;
-            }
+            add(transaction, pos, room, row.get_ref(2)?.as_str()?)?;
         }
         trailing.indexed = pos.cast_unsigned();
         count += 1;
@@ -94,12 +86,63 @@ fn index(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rus
     Ok(count)
 }
 
+/// Indexes again up to `rows_max` events at and below `from`, the latest first, and gives the highest position that is
+/// left; 0: none.
+pub(super) fn again(connection: &Connection, from: Pos, rows_max: usize) -> rusqlite::Result<Pos> {
+    let transaction = Write::begin(connection)?;
+    let mut events = transaction.prepare_cached(
+        "SELECT e.pos, e.room, e.text, e.seq >= r.first_seq FROM events AS e CROSS JOIN rooms AS r ON r.id = e.room
+         WHERE e.pos <= ?1 ORDER BY e.pos DESC LIMIT ?2",
+    )?;
+    let mut rows = events.query((from.cast_signed(), rows_max as i64))?;
+    let (mut left, mut count) = (from, 0);
+    while let Some(row) = rows.next()? {
+        let pos: i64 = row.get(0)?;
+        let text = row.get_ref(2)?.as_str()?;
+        if row.get(3)? && !words::is_plain(text) {
+            forget(&transaction, pos)?;
+            add(&transaction, pos, row.get(1)?, text)?;
+        }
+        left = pos.cast_unsigned().saturating_sub(1);
+        count += 1;
+    }
+    drop(rows);
+    drop(events);
+    if count < rows_max {
+        left = 0;
+    }
+    schema::set_reindex(&transaction, left)?;
+    transaction.commit()?;
+    Ok(left)
+}
+
+/// Adds an event's text to the index.
+fn add(transaction: &Write<'_>, pos: i64, room: i64, text: &str) -> rusqlite::Result<()> {
+    let tokens = words::tokens(text);
+    let room = room_token(room);
+    transaction
+        .prepare_cached("INSERT INTO words (rowid, room, text) VALUES (?1, ?2, ?3)")?
+        .execute((pos, &room, &tokens))?;
+    let runs = words::runs(&tokens);
+    if !runs.is_empty() {
+        transaction
+            .prepare_cached("INSERT INTO trigrams (rowid, room, text) VALUES (?1, ?2, ?3)")?
+            .execute((pos, &room, &runs))?;
+    }
+    Ok(())
+}
+
+/// Takes an event out of the index.
+fn forget(transaction: &Write<'_>, pos: i64) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([pos])?;
+    transaction.prepare_cached("DELETE FROM trigrams WHERE rowid = ?1")?.execute([pos])?;
+    Ok(())
+}
+
 fn sweep(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rusqlite::Result<()> {
     let mut rooms =
         transaction.prepare_cached("SELECT id, swept_seq, first_seq FROM rooms WHERE swept_seq < first_seq LIMIT 1")?;
     let mut places = transaction.prepare_cached("SELECT pos FROM events WHERE room = ?1 AND seq >= ?2 AND seq < ?3")?;
-    let mut unword = transaction.prepare_cached("DELETE FROM words WHERE rowid = ?1")?;
-    let mut untrigram = transaction.prepare_cached("DELETE FROM trigrams WHERE rowid = ?1")?;
     let mut delete = transaction.prepare_cached("DELETE FROM events WHERE room = ?1 AND seq >= ?2 AND seq < ?3")?;
     let mut advance = transaction.prepare_cached("UPDATE rooms SET swept_seq = ?2 WHERE id = ?1")?;
     let mut left = rows_max.min(trailing.unswept).cast_signed();
@@ -111,8 +154,7 @@ fn sweep(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rus
         while let Some(row) = rows.next()? {
             let pos: i64 = row.get(0)?;
             if pos.cast_unsigned() <= trailing.indexed {
-                unword.execute([pos])?;
-                untrigram.execute([pos])?;
+                forget(transaction, pos)?;
             } else {
                 trailing.unindexed -= 1;
             }

@@ -67,6 +67,8 @@ pub struct SqliteStore {
     /// The highest position of a stored event.
     last_pos: Pos,
     trailing: Trailing,
+    /// The highest position that may still be indexed as an earlier version did it.
+    reindex: Pos,
     // Last, so that it is given back when the database is closed.
     lock: Arc<DirectoryLock>,
 }
@@ -93,10 +95,11 @@ impl SqliteStore {
             File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
         }
         let trailing = Trailing::read(&connection).at(&path)?;
+        let reindex = schema::reindex(&connection).at(&path)?;
         let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
         let next_pos = Meta::read(&connection).at(&path)?.next_pos;
         let directory = directory.to_owned();
-        Ok(Self { connection, path, directory, settings, next_pos, last_pos, trailing, lock: Arc::new(lock) })
+        Ok(Self { connection, path, directory, settings, next_pos, last_pos, trailing, reindex, lock: Arc::new(lock) })
     }
 
     /// The version of the SQLite library that is built in, such as `"3.54.1"`.
@@ -135,6 +138,14 @@ impl Store for SqliteStore {
             }
         }
         Ok(self.trailing.rows_left())
+    }
+
+    fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError> {
+        if self.reindex > 0 && rows_max > 0 {
+            let from = self.reindex;
+            self.reindex = self.relaxed(|connection, _| index::again(connection, from, rows_max))?;
+        }
+        Ok(self.reindex > 0)
     }
 
     fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
