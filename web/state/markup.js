@@ -1,11 +1,19 @@
 // What people write, taken apart: paragraphs, quotes and code, and in them links, emphasis and names. Never HTML.
 
 /** @import { Block, Flow, Inline } from './types.js' */
+import { LINK, linkIn, webAddress } from './links.js';
+import { folded, names, prefixOf } from './mentions.js';
 
 /** Parts of one message that are told apart; what follows is plain. A wall of links is not worth a thousand elements. */
 const PARTS_MAX = 120;
 const FENCE = '```';
-const TOKEN = /`([^`\n]+)`|(?<![\p{L}\p{N}*])\*([^\s*](?:[^*\n]*[^\s*])?)\*(?![\p{L}\p{N}*])|(https?:\/\/[^\s<>"`]+)|(?<![\p{L}\p{N}])@([\p{L}\p{N}_.\-[\]{}|^]+)/giu;
+/** A letter of a script with spaces before an @ makes it a mail address. */
+const NAME = '(?<!(?![\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}])[\\p{L}\\p{N}_])@'
+  + '([\\p{L}\\p{N}\\p{M}_.\\-[\\]{}|^]+)';
+const EMPHASIS = '(?<![\\p{L}\\p{N}*])\\*([^\\s*](?:[^*\\n]*[^\\s*])?)\\*(?![\\p{L}\\p{N}*])';
+const TOKEN = new RegExp(`\`([^\`\\n]+)\`|${EMPHASIS}|(${LINK})|${NAME}`, 'giu');
+/** A word that is an address, whether it is a link or not. */
+const ADDRESS = /^[([{'"<]*(?:[a-z][a-z0-9+.-]*:\/\/|[\w-]+(?:\.[\w-]+)+\/)/i;
 
 /**
  * @param {string} text
@@ -34,22 +42,31 @@ export function parse(text, me) {
 }
 
 /**
- * Whether a text names somebody.
+ * Whether a text names somebody, in what is said and not in an address or in code.
  * @param {string} text
  * @param {string} nick
  */
 export function mentions(text, nick) {
-  if (nick === '') return false;
-  const [words, name] = [text.toLowerCase(), nick.toLowerCase()];
-  for (let at = words.indexOf(name); at >= 0; at = words.indexOf(name, at + 1)) {
-    if (!isLetter(words[at - 1]) && !isLetter(words[at + name.length])) return true;
-  }
-  return false;
+  const name = folded(nick);
+  if (name === '' || !folded(text).includes(name)) return false;
+  const spoken = parse(text, '').map((block) => (block.type === 'block' ? '' : words(block.parts))).join('\n');
+  return names(folded(spoken), name);
 }
 
-/** @param {string | undefined} character */
-function isLetter(character) {
-  return character !== undefined && /[\p{L}\p{N}_-]/u.test(character);
+/**
+ * @param {Inline[]} parts
+ * @returns {string}
+ */
+function words(parts) {
+  return parts.map((part) => {
+    switch (part.type) {
+      case 'text': return part.text.replace(/\S+/g, (word) => (ADDRESS.test(word) ? ' ' : word));
+      case 'mention': return part.text;
+      case 'emphasis': return `*${words(part.parts)}*`;
+      case 'code':
+      case 'link': return ' ';
+    }
+  }).join('');
 }
 
 /**
@@ -85,13 +102,15 @@ function inline(text, me, budget) {
   /** @type {Inline[]} */
   const parts = [];
   let at = 0;
-  for (const match of text.matchAll(TOKEN)) {
-    if (budget.left <= 0) break;
-    const part = partOf(match, me);
+  // One of its own: emphasis has parts, too.
+  const token = new RegExp(TOKEN);
+  for (let match = token.exec(text); match && budget.left > 0; match = token.exec(text)) {
+    const part = partOf(match, me, budget);
     if (!part) continue;
     if (match.index > at) parts.push({ type: 'text', text: text.slice(at, match.index) });
     parts.push(part.inline);
     at = match.index + part.length;
+    token.lastIndex = at;
     budget.left -= 1;
   }
   if (at < text.length) parts.push({ type: 'text', text: text.slice(at) });
@@ -101,44 +120,23 @@ function inline(text, me, budget) {
 /**
  * @param {RegExpExecArray} match
  * @param {string} me
+ * @param {{ left: number }} budget
  * @returns {{ inline: Inline, length: number } | null}
  */
-function partOf(match, me) {
+function partOf(match, me, budget) {
   const [whole, code, emphasis, link, name] = match;
   if (code !== undefined) return { inline: { type: 'code', text: code }, length: whole.length };
-  if (emphasis !== undefined) return { inline: { type: 'emphasis', text: emphasis }, length: whole.length };
+  if (emphasis !== undefined) {
+    return { inline: { type: 'emphasis', text: emphasis, parts: inline(emphasis, me, budget) }, length: whole.length };
+  }
   if (link !== undefined) {
-    const text = withoutTail(link);
+    const text = linkIn(link);
     const url = webAddress(text);
     return url === null ? null : { inline: { type: 'link', text, url }, length: text.length };
   }
-  return { inline: { type: 'mention', text: whole, me: name.toLowerCase() === me.toLowerCase() }, length: whole.length };
-}
-
-/**
- * A sentence's end is not part of the link before it; a closing bracket is only if it was opened in it.
- * @param {string} link
- */
-function withoutTail(link) {
-  let end = link.length;
-  let open = 0;
-  for (const character of link) open += character === '(' ? 1 : character === ')' ? -1 : 0;
-  for (; end > 0; end -= 1) {
-    const last = link[end - 1];
-    if (last === ')' && open < 0) open += 1;
-    else if (!'.,;:!?\'*_]}'.includes(last)) break;
-  }
-  return link.slice(0, end);
-}
-
-/**
- * @param {string} text
- * @returns {string | null}
- */
-function webAddress(text) {
-  if (!URL.canParse(text)) return null;
-  const url = new URL(text);
-  // Browsers show what is before an @ as if it were the host.
-  if (url.username !== '' || url.password !== '') return null;
-  return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
+  // One's own name may have letters after it, or signs in it, that others have not.
+  const own = prefixOf(match.input.slice(match.index + 1, match.index + 1 + me.length * 4), folded(me));
+  if (own > 0) return { inline: { type: 'mention', text: match.input.slice(match.index, match.index + 1 + own), me: true }, length: 1 + own };
+  const other = name.replace(/[.\-|^]+$/, '');
+  return other === '' ? null : { inline: { type: 'mention', text: `@${other}`, me: false }, length: 1 + other.length };
 }

@@ -61,7 +61,8 @@
 
 /**
  * @typedef {'connecting' | 'open' | 'waiting' | 'locked' | 'ended'} Phase
- * @typedef {{ phase: Phase, since: number, reason: string, retryAt: number }} Link
+ * Since when it is not open is told by `elapsed()`; 0: it is.
+ * @typedef {{ phase: Phase, since: number, reason: string }} Link
  */
 
 /**
@@ -76,7 +77,7 @@
  * What can happen to the state.
  * @typedef {{ do: 'link', link: Link }
  *   | { do: 'welcome', welcome: Incoming, via: string, reads: Record<string, number> }
- *   | { do: 'event', event: Incoming, now: number }
+ *   | { do: 'event', event: Incoming, now: number, elapsed: number }
  *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
  *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
  *   | { do: 'left', key: string }
@@ -93,7 +94,7 @@
  *   | { do: 'sending' | 'retry' | 'discard', id: string }
  *   | { do: 'stored', id: string, seq: number | null, time: string }
  *   | { do: 'refused', id: string, code: string, reason: string }
- *   | { do: 'tick', now: number }} Action
+ *   | { do: 'tick', elapsed: number }} Action
  */
 
 /**
@@ -108,10 +109,11 @@
 
 /**
  * What people write, taken apart.
- * @typedef {{ type: 'text' | 'code' | 'emphasis', text: string }} Plain
+ * @typedef {{ type: 'text' | 'code', text: string }} Plain
+ * @typedef {{ type: 'emphasis', text: string, parts: Inline[] }} Emphasis
  * @typedef {{ type: 'link', text: string, url: string }} Anchor
  * @typedef {{ type: 'mention', text: string, me: boolean }} Mention
- * @typedef {Plain | Anchor | Mention} Inline
+ * @typedef {Plain | Emphasis | Anchor | Mention} Inline
  * @typedef {{ type: 'paragraph' | 'quote', parts: Inline[] }} Flow
  * @typedef {{ type: 'block', text: string }} Block
  */
@@ -122,7 +124,8 @@
  *   | { do: 'tell', nick: string, text: string }
  *   | { do: 'nick' | 'join' | 'pass', word: string }
  *   | { do: 'topic', text: string }
- *   | { do: 'leave' | 'help' | 'search' | 'plug' | 'wires' | 'who', word: string }
+ *   | { do: 'tell-topic' }
+ *   | { do: 'leave' | 'rooms' | 'help' | 'search' | 'plug' | 'wires' | 'who', word: string }
  *   | { do: 'wrong', why: string }} Typed
  */
 
@@ -138,7 +141,7 @@
  * What the page wants to know of its connection.
  * @typedef {{
  *   hello(): Record<string, unknown>,
- *   welcomed(welcome: Incoming, via: string): void,
+ *   welcomed(welcome: Incoming, via: string, silence: number): void,
  *   refused(error: Incoming): 'again' | 'wait',
  *   heard(event: Incoming): void,
  *   changed(link: Link): void,

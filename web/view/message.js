@@ -1,9 +1,10 @@
 // One row of a conversation as elements.
 
 /** @import { Inline, LineRow, Message, MessageRow, Room, Row } from '../state/types.js' */
+import { now } from '../clock.js';
 import { comingsInWords } from '../state/layout.js';
 import { mentions, parse } from '../state/markup.js';
-import { ago, dayInWords, exactTime, hueOf, timeOfDay, viaInWords } from '../state/words.js';
+import { ago, beginning, dayInWords, exactTime, hueOf, plain, timeOfDay, viaInWords } from '../state/words.js';
 import { h, jack } from './dom.js';
 
 /** Longer messages are folded. */
@@ -22,7 +23,8 @@ export function signature(row, me) {
     return `${row.first}|${row.pending?.state ?? ''}|${row.pending?.reason ?? ''}|${row.item.seq}|${me}`;
   }
   if (row.type === 'line' && row.item.kind === 'presence') return `${row.item.comings.length}|${row.item.time}`;
-  return '';
+  // Today is yesterday at midnight.
+  return row.type === 'day' ? dayInWords(row.time, now()) : '';
 }
 
 /**
@@ -35,7 +37,7 @@ export function signature(row, me) {
 export function draw(row, room, me, session) {
   switch (row.type) {
     case 'start': return start(room);
-    case 'day': return h('div', { class: 'rule day' }, h('span', null, dayInWords(row.time, Date.now())));
+    case 'day': return h('div', { class: 'rule day' }, h('span', null, dayInWords(row.time, now())));
     case 'unread': return h('div', { class: 'rule unread' }, h('span', null, 'New'));
     case 'line': return line(row);
     case 'message': return message(row, me, session);
@@ -44,7 +46,7 @@ export function draw(row, room, me, session) {
 
 /** @param {Room} room */
 function start(room) {
-  return h('div', { class: 'start' }, h('p', null, 'This is the beginning of ', h('b', null, `#${room.name}`), '.'));
+  return h('div', { class: 'start' }, h('p', null, 'This is the beginning of ', h('b', null, h('bdi', null, `#${room.name}`)), '.'));
 }
 
 /** @param {LineRow} row */
@@ -73,7 +75,8 @@ function message(row, me, session) {
   });
   const time = h('time', { datetime: new Date(item.time).toISOString() }, timeOfDay(item.time));
   if (item.action) {
-    article.append(jackOf(item), time, h('div', { class: 'body' }, h('bdi', { class: 'author' }, item.from.nick), ' ', ...flat(item.text, me)));
+    article.append(jackOf(item), time, h('div', { class: 'body' }, h('bdi', { class: 'author' }, item.from.nick), ' ',
+      h('span', { class: 'isolated', dir: 'auto' }, ...flat(item.text, me))));
   } else {
     if (first) {
       const via = h('span', { class: 'via' }, pending ? 'sending' : viaShort(item.from.via));
@@ -107,7 +110,7 @@ function viaShort(via) {
  * @param {string | undefined} state
  */
 function label(item, state) {
-  const text = item.text.length > 300 ? `${item.text.slice(0, 300)}…` : item.text;
+  const text = plain(beginning(item.text, 300));
   const words = item.action ? `${item.from.nick} ${text}` : `${item.from.nick}: ${text}`;
   const where = state === 'failed' ? 'not sent' : state ? 'sending' : `by ${viaInWords(item.from.via)}`;
   return `${words}, ${timeOfDay(item.time)}, ${where}`;
@@ -124,9 +127,9 @@ function body(text, me) {
     element.append(...blocks(text, me));
     return element;
   }
-  const shorter = text.split('\n').slice(0, FOLD_LINES - 4).join('\n').slice(0, SHOWN_CHARS);
   // Half a character at the cut would be shown as none.
-  const shown = `${shorter.replace(/[\uD800-\uDBFF]$/, '')}…`;
+  const shorter = text.split('\n').slice(0, FOLD_LINES - 4).join('\n').slice(0, SHOWN_CHARS).replace(/[\uD800-\uDBFF]$/, '');
+  const shown = `${shorter}…`;
   const fold = (/** @type {boolean} */ isFolded) => {
     const button = h('button', { class: 'fold', type: 'button', 'aria-expanded': String(!isFolded) },
       isFolded ? `Show all (${text.length.toLocaleString()} characters)` : 'Show less');
@@ -160,15 +163,21 @@ function flat(text, me) {
   return parse(text, me).flatMap((block) => (block.type === 'block' ? [h('code', null, block.text)] : block.parts.map(inline)));
 }
 
-/** @param {Inline} part */
+/** @param {Inline} part @returns {Node} */
 function inline(part) {
   switch (part.type) {
     case 'text': return document.createTextNode(part.text);
     case 'code': return h('code', null, part.text);
-    case 'emphasis': return h('em', null, part.text);
+    case 'emphasis': return h('em', null, ...part.parts.map(inline));
     case 'mention': return h('span', { class: part.me ? 'name me' : 'name' }, part.text);
-    case 'link': return h('a', { href: part.url, rel: 'noopener noreferrer nofollow', target: '_blank', dir: 'ltr' }, part.text);
+    case 'link': return h('a', { href: part.url, title: hostOf(part.url), rel: 'noopener noreferrer nofollow', target: '_blank', dir: 'ltr' }, part.text);
   }
+}
+
+/** The host of an address whose letters may look like others, as it really is. @param {string} url */
+function hostOf(url) {
+  const { host } = new URL(url);
+  return /(^|\.)xn--/.test(host) ? host : null;
 }
 
 /**
@@ -177,5 +186,5 @@ function inline(part) {
  */
 export function explainTime(element) {
   const time = Date.parse(element.dateTime);
-  element.title = `${exactTime(time)} (${ago(time, Date.now())})`;
+  element.title = `${exactTime(time)} (${ago(time, now())})`;
 }

@@ -7,6 +7,8 @@ pub mod config;
 mod emoji;
 pub mod files;
 pub mod keys;
+mod links;
+mod mentions;
 pub mod model;
 mod programs;
 pub mod settings;

@@ -5,6 +5,7 @@ use super::overlay::{List, Overlay, What};
 use super::room::{Kind, RoomId};
 use super::timeline::{Body, Entry, Key, Move, Said, Via};
 use super::{Effect, Link, MENTIONS_MAX, Mention, Model, Purpose, Target};
+use crate::mentions;
 use switchboard_client::event::{
     Answer, Connected, Ending, Event, Membership, Message, Past, Person, Renamed, RoomRow, TopicSet,
 };
@@ -181,17 +182,7 @@ impl Model {
 
     /// Whether a text has this user's nick, or a word of the configuration, as a word of its own.
     fn is_named_in(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        let names = std::iter::once(&self.me).chain(&self.settings.words);
-        names.filter(|name| !name.is_empty()).any(|name| {
-            let name = name.to_lowercase();
-            text.match_indices(&name).any(|(start, found)| {
-                let part_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-                let before = text[..start].chars().next_back().is_some_and(part_of_word);
-                let after = text[start + found.len()..].chars().next().is_some_and(part_of_word);
-                !before && !after
-            })
-        })
+        std::iter::once(&self.me).chain(&self.settings.words).any(|name| mentions::is_named(text, name))
     }
 
     fn topic(&mut self, topic: &TopicSet) {

@@ -5,7 +5,7 @@ use super::room::{Kind, Room};
 use super::timeline::Body;
 use super::{Model, Purpose, Target};
 use crate::clock;
-use crate::view::text;
+use crate::links::links;
 use switchboard_client::Ask;
 
 /// How long the words of a search rest before they are searched for, in milliseconds.
@@ -176,13 +176,13 @@ impl Model {
     pub(super) fn open_links(&mut self) {
         let mut list = List::new(What::Links);
         let entries = self.room().timeline.iter().rev();
-        let links = entries.filter_map(|entry| match &entry.body {
+        let said = entries.filter_map(|entry| match &entry.body {
             Body::Message(said) => Some((&said.nick, &said.text)),
             Body::Topic { nick, text } => Some((nick, text)),
             Body::Presence(_) | Body::Notice(_) => None,
         });
-        for (nick, text) in links {
-            for link in text::links(text) {
+        for (nick, text) in said {
+            for link in links(text) {
                 if list.rows.len() < LINKS_MAX && !list.rows.iter().any(|row| row.label == link) {
                     list.push(link.to_owned(), nick.to_string(), Target::Link(link.to_owned()));
                 }
