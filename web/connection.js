@@ -1,6 +1,7 @@
 // The connection to the server: opened, watched, and opened again; requests with their answers, events as they come.
 
 /** @import { Incoming, Link, Owner, Transport, Wire } from './state/types.js' */
+import { atLeast, elapsed, set, since } from './clock.js';
 
 /** The server said no. */
 export class Refused extends Error {
@@ -78,6 +79,8 @@ export class Connection {
   #proven = new Set();
   #isOpen = false;
   #lost = 0;
+  /** How long ago anything was heard of the server. */
+  #silence = since();
   #closing = '';
   #timer = 0;
   #watch = 0;
@@ -200,12 +203,13 @@ export class Connection {
   }
 
   async #hello() {
+    const silence = this.#silence();
     try {
       const welcome = await this.#ask({ type: 'hello', ...this.#owner.hello() });
       this.#isOpen = true;
       this.#failures = 0;
       this.#lost = 0;
-      this.#owner.welcomed(welcome, this.#transports[this.#which].name);
+      this.#owner.welcomed(welcome, this.#transports[this.#which].name, silence);
       this.#tell('open', '');
       this.#seekBetter();
     } catch (error) {
@@ -231,6 +235,8 @@ export class Connection {
     } catch {
       return;
     }
+    if (incoming.type === 'pong') set(incoming.time);
+    else atLeast(incoming.time);
     const request = incoming.ref === undefined ? undefined : this.#requests.get(incoming.ref);
     if (request && incoming.ref !== undefined) {
       this.#requests.delete(incoming.ref);
@@ -259,7 +265,7 @@ export class Connection {
     const wait = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] * (0.75 + Math.random() / 2);
     this.#failures += 1;
     this.#timer = window.setTimeout(() => this.connect(), wait);
-    this.#tell('waiting', this.#closing || reason.replace(/^\w+: /, ''), Date.now() + wait);
+    this.#tell('waiting', this.#closing || reason.replace(/^\w+: /, ''));
   }
 
   #forget() {
@@ -274,6 +280,7 @@ export class Connection {
   }
 
   #hear() {
+    this.#silence = since();
     clearTimeout(this.#watch);
     this.#watch = window.setTimeout(() => this.#ping(), QUIET_MS);
   }
@@ -288,10 +295,9 @@ export class Connection {
   /**
    * @param {Link['phase']} phase
    * @param {string} reason
-   * @param {number} [retryAt]
    */
-  #tell(phase, reason, retryAt = 0) {
-    if (phase !== 'open') this.#lost ||= Date.now();
-    this.#owner.changed({ phase, since: this.#lost, reason, retryAt });
+  #tell(phase, reason) {
+    if (phase !== 'open') this.#lost ||= elapsed();
+    this.#owner.changed({ phase, since: this.#lost, reason });
   }
 }

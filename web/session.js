@@ -1,6 +1,7 @@
 // What ties the connection to the state: says hello, loads history when it is wanted, sends what is on its way.
 
 /** @import { Action, Incoming, Link, Message, Room, State } from './state/types.js' */
+import { elapsed, now } from './clock.js';
 import { Connection, Interrupted, Refused, webSocket } from './connection.js';
 import { polling } from './polling.js';
 import { next as nextPending, PASSING, restored } from './state/queue.js';
@@ -15,7 +16,7 @@ const PAGE = 120;
 const PASSING_MS = 1_200;
 /** Others are told of typing once in this time. */
 const TYPING_MS = 3_000;
-/** What is older was missed, and is not announced as if it happened now. */
+/** What came in a longer absence was missed, and is not announced as if it happened now. */
 const LIVE_MS = 30_000;
 /** A transport that worked when better ones did not is the first to be tried for as long. */
 const CARRIER_MS = 15 * 60_000;
@@ -36,7 +37,9 @@ export class Session {
   #mode;
   #nickRefused = false;
   #takenOver = 0;
-  #typed = 0;
+  #typed = -TYPING_MS;
+  /** Up to which number of each room messages were missed in a long absence. @type {Map<string, number>} */
+  #missed = new Map();
   #isScheduled = false;
   /** @type {Record<string, number>} */
   #reads = {};
@@ -51,10 +54,12 @@ export class Session {
     this.#mode = tab.get('session')?.token ? 'resume' : browser.get('user')?.token ? 'further' : 'fresh';
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
     const carrier = tab.get('carrier');
-    const first = carrier?.until > Date.now() ? carrier.name : '';
+    const left = carrier?.until - Date.now();
+    // More than all of it is left where the clock was set back.
+    const first = left > 0 && left <= CARRIER_MS ? carrier.name : '';
     this.#connection = new Connection([webSocket(address), polling(`${location.origin}/poll/`)], {
       hello: () => this.#hello(),
-      welcomed: (welcome, via) => this.#welcomed(welcome, via),
+      welcomed: (welcome, via, silence) => this.#welcomed(welcome, via, silence),
       refused: (error) => this.#refused(error),
       heard: (event) => this.#heard(event),
       changed: (link) => this.#link(link),
@@ -71,7 +76,7 @@ export class Session {
     addEventListener('storage', (event) => { if (event.key === 'switchboard.reads') this.#readElsewhere(); });
     setInterval(() => {
       const isAnybodyTyping = Object.values(this.state.rooms).some((room) => Object.keys(room.typing).length > 0);
-      if (isAnybodyTyping) this.dispatch({ do: 'tick', now: Date.now() });
+      if (isAnybodyTyping) this.dispatch({ do: 'tick', elapsed: elapsed() });
     }, 1_000);
   }
 
@@ -118,9 +123,8 @@ export class Session {
 
   /** @param {string} key @param {string} text @param {boolean} [action] */
   say(key, text, action = false) {
-    const now = Date.now();
-    this.#typed = 0;
-    this.dispatch({ do: 'say', id: messageId(now), key, text, action, now });
+    this.#typed = -TYPING_MS;
+    this.dispatch({ do: 'say', id: messageId(now()), key, text, action, now: now() });
     this.#pump();
   }
 
@@ -138,9 +142,8 @@ export class Session {
 
   /** Others see that somebody writes. @param {string} key */
   typing(key) {
-    const now = Date.now();
-    if (!key.startsWith('#') || now - this.#typed < TYPING_MS) return;
-    this.#typed = now;
+    if (!key.startsWith('#') || elapsed() - this.#typed < TYPING_MS) return;
+    this.#typed = elapsed();
     this.#connection.tell({ type: 'typing', room: key.slice(1) });
   }
 
@@ -162,11 +165,16 @@ export class Session {
     return `#${row.room}`;
   }
 
-  /** @param {string} key */
+  /** Leaves a room, under any name that means it, or closes a private conversation. @param {string} key */
   async leave(key) {
-    if (key.startsWith('#')) await this.#connection.request({ type: 'leave', room: key.slice(1) });
-    this.dispatch({ do: 'left', key });
+    const { room } = key.startsWith('#') ? await this.#connection.request({ type: 'leave', room: key.slice(1) }) : {};
+    this.dispatch({ do: 'left', key: room === undefined ? key : `#${room}` });
     this.#remember();
+  }
+
+  /** Who is in a room. @param {string} room @returns {Promise<Incoming>} */
+  members(room) {
+    return this.#connection.request({ type: 'members', room });
   }
 
   /** @param {string} key @param {string} text */
@@ -174,7 +182,7 @@ export class Session {
     const room = key.slice(1);
     const { seq, time } = await this.#connection.request({ type: 'topic', room, text });
     // The server tells the others, and answers us.
-    this.dispatch({ do: 'event', event: { type: 'topic', room, seq, time, from: this.state.me, text }, now: Date.now() });
+    this.dispatch({ do: 'event', event: { type: 'topic', room, seq, time, from: this.state.me, text }, now: now(), elapsed: elapsed() });
   }
 
   /** @returns {Promise<Incoming>} */
@@ -296,8 +304,9 @@ export class Session {
     return { ...nick, ...pass, token: tab.get('session')?.token, resume };
   }
 
-  /** @param {Incoming} welcome @param {string} via */
-  #welcomed(welcome, via) {
+  /** @param {Incoming} welcome @param {string} via @param {number} silence how long nothing was heard before it */
+  #welcomed(welcome, via, silence) {
+    this.#missed = new Map(silence > LIVE_MS ? (welcome.rooms ?? []).map((row) => [row.room, row.seq]) : []);
     // Where WebSockets are blocked, the next page of this tab need not find it out again.
     tab.set('carrier', via === 'websocket' ? null : { name: via, until: Date.now() + CARRIER_MS });
     this.#mode = 'resume';
@@ -313,6 +322,8 @@ export class Session {
     const wanted = new Set([...(browser.get('rooms') ?? []), ...known].slice(0, ROOMS_MAX));
     // The connection counts as open only after this, and the rooms come before the messages for them.
     queueMicrotask(async () => {
+      // The answer says what time it is.
+      this.#connection.request({ type: 'ping' }).catch(() => {});
       await Promise.all([...wanted].filter((name) => !joined.has(name)).map((name) => this.join(name).catch(() => {})));
       this.#settle();
       this.#pump();
@@ -352,12 +363,12 @@ export class Session {
 
   /** @param {Incoming} event */
   #heard(event) {
-    const now = Date.now();
     const isNew = event.seq === undefined || event.seq > (this.room(`#${event.room}`)?.seq ?? 0);
-    this.dispatch({ do: 'event', event, now });
+    this.dispatch({ do: 'event', event, now: now(), elapsed: elapsed() });
     if (event.type !== 'message' || !isNew || event.own) return;
     const item = itemOf(event, this.state.me.nick);
-    if (item?.kind !== 'message' || now - item.time > LIVE_MS) return;
+    const wasMissed = event.room !== undefined && (event.seq ?? 0) <= (this.#missed.get(event.room) ?? -1);
+    if (item?.kind !== 'message' || item.own || wasMissed) return;
     this.#live(event.room === undefined ? `@${event.from.nick}` : `#${event.room}`, item);
   }
 

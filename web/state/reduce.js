@@ -12,7 +12,7 @@ const PEOPLE_MAX = 500;
 
 /** @type {State} */
 export const EMPTY = {
-  link: { phase: 'connecting', since: 0, reason: '', retryAt: 0 },
+  link: { phase: 'connecting', since: 0, reason: '' },
   me: { nick: '', session: '', via: 'websocket' }, epoch: '', limits: null, current: '', attentive: true,
   rooms: {}, order: [], pending: [], seenVia: {},
 };
@@ -29,7 +29,7 @@ export function reduce(state, action) {
       return { ...state, link: action.link, pending };
     }
     case 'welcome': return welcome(state, action.welcome, action.via, action.reads);
-    case 'event': return event(state, action.event, action.now);
+    case 'event': return event(state, action.event, action.now, action.elapsed);
     case 'page': return page(state, action.key, action.page, action.where, action.edge);
     case 'joined': return joined(state, action.row);
     case 'left': return withoutRoom(state, action.key);
@@ -64,7 +64,7 @@ export function reduce(state, action) {
     case 'refused': {
       return { ...state, pending: queue.refused(state.pending, action.id, action.code, action.reason) };
     }
-    case 'tick': return tick(state, action.now);
+    case 'tick': return tick(state, action.elapsed);
   }
 }
 
@@ -173,10 +173,11 @@ function joined(state, row) {
 /**
  * @param {State} state
  * @param {Incoming} event
- * @param {number} now
+ * @param {number} now what time it is
+ * @param {number} elapsed by the clock that nobody sets
  * @returns {State}
  */
-function event(state, event, now) {
+function event(state, event, now, elapsed) {
   const from = event.from;
   const next = from?.via && from.session !== state.me.session && state.seenVia[from.via] !== from.nick
     ? { ...state, seenVia: { ...state.seenVia, [from.via]: from.nick } } : state;
@@ -189,7 +190,7 @@ function event(state, event, now) {
     case 'members': return inRoom(next, `#${event.room}`, (room) => ({ ...room, members: event.count ?? 0, people: null }));
     case 'typing': {
       return inRoom(next, `#${event.room}`, (room) => (
-        { ...room, typing: { ...room.typing, [from.nick]: now + TYPING_MS } }));
+        { ...room, typing: { ...room.typing, [from.nick]: elapsed + TYPING_MS } }));
     }
     case 'gap': {
       return inRoom(next, `#${event.room}`, (room) => ({ ...room, items: [], loaded: false, atEnd: false, atStart: false }));
@@ -379,14 +380,14 @@ function stored(state, id, seq, time) {
 /**
  * Whoever stopped typing is not shown any more.
  * @param {State} state
- * @param {number} now
+ * @param {number} elapsed
  * @returns {State}
  */
-function tick(state, now) {
+function tick(state, elapsed) {
   let next = state;
   for (const key of state.order) {
     next = inRoom(next, key, (room) => {
-      const typing = Object.entries(room.typing).filter(([, until]) => until > now);
+      const typing = Object.entries(room.typing).filter(([, until]) => until > elapsed);
       return typing.length === Object.keys(room.typing).length ? room : { ...room, typing: Object.fromEntries(typing) };
     });
   }

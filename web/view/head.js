@@ -2,6 +2,7 @@
 
 /** @import { State } from '../state/types.js' */
 /** @import { App } from '../app.js' */
+import { elapsed } from '../clock.js';
 import { names } from '../state/layout.js';
 import { plural } from '../state/words.js';
 import { find, h, icon } from './dom.js';
@@ -60,7 +61,7 @@ export class Head {
     let words = '';
     if (link.phase === 'ended') words = link.reason || 'The server ended this session.';
     if (link.phase === 'waiting' || link.phase === 'connecting') {
-      const left = BANNER_MS - (Date.now() - link.since);
+      const left = BANNER_MS - (elapsed() - link.since);
       if (left > 0) this.#timer = window.setTimeout(() => this.render(this.#app.session.state), left + 20);
       else {
         const what = waiting === 0 ? 'What you write now goes when it’s back.'
@@ -120,7 +121,7 @@ export class Head {
       }
     });
     this.#welcome.replaceChildren(form);
-    if (document.activeElement === document.body && matchMedia('(hover: hover)').matches) input.focus();
+    if (document.activeElement === document.body && window.matchMedia?.('(hover: hover)').matches) input.focus();
   }
 
   /** @param {string} reason */

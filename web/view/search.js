@@ -2,7 +2,8 @@
 
 /** @import { App } from '../app.js' */
 /** @import { Incoming } from '../state/types.js' */
-import { dayInWords, hueOf, timeOfDay, viaInWords } from '../state/words.js';
+import { now } from '../clock.js';
+import { beginning, dayInWords, hueOf, timeOfDay, viaInWords } from '../state/words.js';
 import { h, jack, panel } from './dom.js';
 
 /** @param {App} app @param {string} [words] */
@@ -31,7 +32,7 @@ export function open(app, words = '') {
       const where = all.checked ? 'any room' : `#${here}`;
       if (found.length > 0) status.textContent = `${found.length}${answers.some((answer) => answer.more) ? '+' : ''} found in ${where}`;
       else {
-        status.replaceChildren(`Nothing for “${query}” in ${where}. `, all.checked ? '' : h('button', { type: 'button', class: 'link', onclick: () => {
+        status.replaceChildren('Nothing for “', h('bdi', null, query), '” in ', h('bdi', null, where), '. ', all.checked ? '' : h('button', { type: 'button', class: 'link', onclick: () => {
           all.checked = true;
           search();
         } }, 'Search all rooms'));
@@ -60,6 +61,6 @@ function result(app, event, dialog) {
   };
   return h('li', null, h('button', { type: 'button', class: `result hue-${hueOf(event.from.nick)}`, onclick: go },
     h('span', { class: 'meta' }, jack(event.from.via, `by ${viaInWords(event.from.via)}`), h('bdi', { class: 'author' }, event.from.nick),
-      h('span', null, `#${event.room}`), h('span', null, `${dayInWords(time, Date.now())}, ${timeOfDay(time)}`)),
-    h('span', { class: 'excerpt', dir: 'auto' }, text.length > 240 ? `${text.slice(0, 240)}…` : text)));
+      h('bdi', null, `#${event.room}`), h('span', null, `${dayInWords(time, now())}, ${timeOfDay(time)}`)),
+    h('span', { class: 'excerpt', dir: 'auto' }, beginning(text, 240))));
 }

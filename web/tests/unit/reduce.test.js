@@ -14,7 +14,7 @@ const page = { type: 'history', events: [message(1), message(2)], more: false };
 
 /** @param {any[]} actions */
 const after = (...actions) => actions.reduce(reduce, EMPTY);
-const heard = (event) => ({ do: 'event', event, now });
+const heard = (event) => ({ do: 'event', event, now, elapsed: 1_000 });
 const begin = [{ do: 'welcome', welcome, via: 'websocket', reads: {} }, { do: 'open', key: '#lobby' }, { do: 'page', key: '#lobby', page, where: 'latest', edge: 0 }];
 const texts = (state, key = '#lobby') => state.rooms[key].items.filter((item) => item.kind === 'message').map((item) => item.text);
 
@@ -92,7 +92,7 @@ test('typing ends with the message, or with time', () => {
   const typing = after(...begin, heard({ type: 'typing', room: 'lobby', from: bob, time }));
   assert.deepEqual(Object.keys(typing.rooms['#lobby'].typing), ['bob']);
   assert.deepEqual(reduce(typing, heard(message(3))).rooms['#lobby'].typing, {});
-  assert.deepEqual(reduce(typing, { do: 'tick', now: now + 60_000 }).rooms['#lobby'].typing, {});
+  assert.deepEqual(reduce(typing, { do: 'tick', elapsed: 61_000 }).rooms['#lobby'].typing, {});
 });
 
 test('a room that is left is gone, and another one is current', () => {
