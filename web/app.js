@@ -1,12 +1,15 @@
 // The page: puts the state on the screen and what people do into the state; addresses, keys, notifications.
 
 /** @import { Message, Room, State } from './state/types.js' */
+import { now } from './clock.js';
+import { Notices } from './notices.js';
 import { Session } from './session.js';
 import { understand } from './state/commands.js';
 import { mentions } from './state/markup.js';
+import { beginning, isolated, plain } from './state/words.js';
 import { browser, tab } from './storage.js';
 import { Composer } from './view/composer.js';
-import { announce, copyText, find, h } from './view/dom.js';
+import { announce, copyText, find, h, isOfInputMethod } from './view/dom.js';
 import { Head } from './view/head.js';
 import { Sides } from './view/sides.js';
 import { Timeline } from './view/timeline.js';
@@ -31,7 +34,7 @@ const PANELS = {
 export class App {
   session = new Session(() => this.#render(), (key, message) => this.#live(key, message));
   theme = THEMES.includes(browser.get('theme')) ? browser.get('theme') : 'system';
-  notifies = browser.get('notifies') === true;
+  notices = new Notices();
   /** Lines of the Plug in panel that were copied, the latest last. @type {string[]} */
   copied = [];
   /** Nicks that were seen to speak Socket.IO. @type {Set<string>} */
@@ -50,16 +53,15 @@ export class App {
     return this.session.state.current;
   }
 
-  /** Whether this page may show notifications at all: not on plain http from elsewhere. */
-  get canNotify() {
-    return 'Notification' in window && isSecureContext;
-  }
-
   start() {
     this.#useTheme();
     takePass();
     addEventListener('hashchange', () => this.#route());
     addEventListener('keydown', (event) => this.#keyed(event));
+    // The key that ends a composition sends no form and closes no dialog.
+    addEventListener('keydown', (event) => {
+      if (isOfInputMethod(event) && (event.key === 'Escape' || (event.key === 'Enter' && event.target instanceof HTMLInputElement))) event.preventDefault();
+    }, true);
     for (const happening of ['focus', 'blur', 'visibilitychange', 'pageshow']) {
       addEventListener(happening, () => this.#attend());
     }
@@ -146,12 +148,23 @@ export class App {
         case 'nick': await this.session.takeNick(typed.word); break;
         case 'join': this.open(await this.session.join(typed.word)); break;
         case 'leave':
-          await this.session.leave(key);
+          await this.session.leave(typed.word === '' ? key : typed.word.startsWith('@') ? typed.word : `#${typed.word.replace(/^#/, '')}`);
           this.open(this.current);
           break;
-        case 'topic': await this.session.setTopic(key, typed.text); break;
-        case 'pass': this.session.givePass(typed.word); break;
-        case 'who': this.slide('side'); break;
+        case 'topic':
+          if (this.session.room(key)?.isPerson) this.#say('A private conversation has no topic');
+          else await this.session.setTopic(key, typed.text);
+          break;
+        case 'tell-topic': this.#tellTopic(key); break;
+        case 'pass':
+          this.session.givePass(typed.word);
+          this.#say('The join code is kept');
+          break;
+        case 'who':
+          if (typed.word === '') this.slide('side');
+          else await this.#tellMembers(typed.word);
+          break;
+        case 'rooms': this.show('join'); break;
         case 'search': this.show('search', typed.word); break;
         case 'plug':
         case 'wires':
@@ -165,8 +178,22 @@ export class App {
 
   /** The page says something, to whoever looks and whoever listens. @param {string} text */
   #say(text) {
-    this.session.dispatch({ do: 'notice', text, now: Date.now() });
+    this.session.dispatch({ do: 'notice', text, now: now() });
     announce(text);
+  }
+
+  /** @param {string} key */
+  #tellTopic(key) {
+    const room = this.session.room(key);
+    if (!room || room.isPerson) this.#say('A private conversation has no topic');
+    else this.#say(room.topic === '' ? `${isolated(room.name)} has no topic` : `Topic of ${isolated(room.name)}: ${isolated(room.topic)}`);
+  }
+
+  /** @param {string} name */
+  async #tellMembers(name) {
+    const { room = name, count = 0, members, more } = await this.session.members(name.replace(/^#/, ''));
+    const nicks = members.map((/** @type {{ nick: string }} */ { nick }) => isolated(nick)).join(', ');
+    this.#say(`${count} in ${isolated(room)}: ${nicks}${more ? ' and more' : ''}`);
   }
 
   /** Opens a panel. @param {string} name @param {any} [what] */
@@ -187,8 +214,8 @@ export class App {
 
   /** @param {string} text @param {string} words */
   async copy(text, words) {
-    await copyText(text);
-    announce(words);
+    if (await copyText(text)) announce(words);
+    else this.#say('The browser does not let this page copy: select the text and copy it');
   }
 
   /** @param {number} seq */
@@ -197,12 +224,12 @@ export class App {
   }
 
   editTopic() {
-    this.#composer.put(`/topic ${this.session.room(this.current)?.topic ?? ''}`);
+    this.#composer.interject(`/topic ${this.session.room(this.current)?.topic ?? ''}`);
   }
 
   editName() {
     this.slide('');
-    this.#composer.put(`/nick ${this.session.state.me.nick}`);
+    this.#composer.interject(`/nick ${this.session.state.me.nick}`);
   }
 
   focusComposer() {
@@ -247,8 +274,8 @@ export class App {
   }
 
   async toggleNotifications() {
-    this.notifies = !this.notifies && (await Notification.requestPermission()) === 'granted';
-    browser.set('notifies', this.notifies);
+    const why = await this.notices.toggle();
+    if (why !== '') this.#say(why);
     this.#render();
   }
 
@@ -274,14 +301,9 @@ export class App {
   /** @param {string} key @param {Message} message */
   #live(key, message) {
     const isNamed = key.startsWith('@') || mentions(message.text, this.session.state.me.nick);
-    if (isNamed && this.notifies && this.canNotify && !this.session.state.attentive && Notification.permission === 'granted') {
+    if (isNamed && !this.session.state.attentive) {
       // One sender's notices replace each other.
-      const notice = new Notification(`${message.from.nick} in ${key.replace('@', '')}`, { body: message.text.slice(0, 200), tag: `${key} ${message.from.nick}` });
-      notice.onclick = () => {
-        window.focus();
-        this.open(key);
-        notice.close();
-      };
+      this.notices.show(`${message.from.nick} in ${key.replace('@', '')}`, beginning(message.text, 200), `${key} ${message.from.nick}`, () => this.open(key));
     }
     if (key !== this.current) return;
     if (this.#news.length === 0) setTimeout(() => this.#tellNews(), ANNOUNCE_MS);
@@ -291,7 +313,7 @@ export class App {
   #tellNews() {
     const news = this.#news.splice(0);
     if (news.length > 3) announce(`${news.length} new messages`);
-    else announce(news.map(({ from, text }) => `${from.nick}: ${text.slice(0, 200)}`).join('. '));
+    else announce(news.map(({ from, text }) => `${from.nick}: ${plain(beginning(text, 200))}`).join('. '));
   }
 
   /** @param {State} state */
@@ -300,7 +322,7 @@ export class App {
     const mentioned = rooms.reduce((sum, room) => sum + room.mentions, 0);
     const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
     const room = state.rooms[state.current];
-    const title = `${mentioned > 0 ? `(${mentioned}) ` : unread > 0 ? '• ' : ''}${room ? `${room.name} · ` : ''}Switchboard`;
+    const title = `${mentioned > 0 ? `(${mentioned}) ` : unread > 0 ? '• ' : ''}${room ? `${plain(room.name)} · ` : ''}Switchboard`;
     if (title === this.#title) return;
     this.#title = title;
     document.title = title;
@@ -315,14 +337,23 @@ export class App {
     const isDialog = document.querySelector('dialog[open]') !== null;
     if (isDialog) return;
     const isField = target.matches('input, textarea, select');
+    if (isOfInputMethod(event)) {
+      // What begins outside a field is composed in the message box.
+      if (!isField && event.key === 'Process') this.#composer.focus();
+      return;
+    }
     const { key } = event;
+    // On keyboards with other letters a shortcut is where it is on a Latin one.
+    const letter = (/^[a-z]$/i.test(key) ? key : event.code.replace('Key', '')).toLowerCase();
+    // AltGr writes; on some systems it looks like Ctrl and Alt.
+    const isWriting = event.getModifierState('AltGraph') || !(event.ctrlKey || event.metaKey || event.altKey);
     if (event.altKey && !event.ctrlKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
       event.preventDefault();
       this.#step(key === 'ArrowUp' ? -1 : 1, event.shiftKey);
-    } else if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === 'k') {
+    } else if ((event.ctrlKey || event.metaKey) && !event.altKey && letter === 'k') {
       event.preventDefault();
       this.show('join');
-    } else if ((event.ctrlKey || event.metaKey) && event.shiftKey && key.toLowerCase() === 'f') {
+    } else if ((event.ctrlKey || event.metaKey) && event.shiftKey && !event.altKey && letter === 'f') {
       event.preventDefault();
       this.show('search');
     } else if (key === 'F6') {
@@ -334,10 +365,10 @@ export class App {
         this.#timeline.toEnd();
         this.#composer.focus();
       }
-    } else if (key === '?' && (!isField || this.#composer.text === '') && target.id !== 'nick' && target.id !== 'pass') {
+    } else if (key === '?' && !isField && isWriting) {
       event.preventDefault();
       this.show('help');
-    } else if (key.length === 1 && key !== ' ' && !isField && !event.ctrlKey && !event.metaKey && !event.altKey && !target.closest('.actions')) {
+    } else if ((key === 'Dead' || [...key].length === 1) && key !== ' ' && !isField && isWriting && !target.closest('.actions')) {
       // Whoever types means the message box, and the letter goes there.
       this.#composer.focus();
     }

@@ -1,26 +1,31 @@
 // What the page keeps: for the tab (its session, its queue), and for all tabs of this browser (the nick, what was read).
 
 /**
- * A store whose absence is no error: browsers may forbid it, and it may be full.
+ * A store whose absence is no error: browsers may forbid it, and it may be full. Then the page remembers by itself, until
+ * it is reloaded.
  * @param {() => Storage} find
  */
 function keeper(find) {
+  /** What could not be kept lives as long as the page. @type {Map<string, string>} */
+  const unkept = new Map();
   return {
     /** @param {string} name @returns {any} */
     get(name) {
       try {
-        return JSON.parse(find().getItem(`switchboard.${name}`) ?? 'null');
+        return JSON.parse(unkept.get(name) ?? find().getItem(`switchboard.${name}`) ?? 'null');
       } catch {
         return null;
       }
     },
     /** @param {string} name @param {unknown} value */
     set(name, value) {
+      const text = JSON.stringify(value ?? null);
       try {
         if (value === null || value === undefined) find().removeItem(`switchboard.${name}`);
-        else find().setItem(`switchboard.${name}`, JSON.stringify(value));
+        else find().setItem(`switchboard.${name}`, text);
+        unkept.delete(name);
       } catch {
-        // The page works without; it only forgets with the tab.
+        unkept.set(name, text);
       }
     },
   };

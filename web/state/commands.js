@@ -6,11 +6,12 @@
 export const COMMANDS = [
   { name: 'nick', wants: 'NAME', does: 'Take another name' },
   { name: 'join', wants: 'ROOM', does: 'Join or create a room' },
-  { name: 'leave', wants: '', does: 'Leave this room' },
+  { name: 'leave', wants: '[ROOM]', does: 'Leave this room, or another' },
+  { name: 'rooms', wants: '', does: 'Show the rooms there are' },
   { name: 'me', wants: 'ACTION', does: 'Say what you do' },
   { name: 'msg', wants: 'NICK TEXT', does: 'Tell one person' },
-  { name: 'topic', wants: 'TEXT', does: 'Set the topic; - clears it' },
-  { name: 'who', wants: '', does: 'Show who is here' },
+  { name: 'topic', wants: '[TEXT]', does: 'Show the topic, or set it; - clears it' },
+  { name: 'who', wants: '[ROOM]', does: 'Show who is here, or in another room' },
   { name: 'search', wants: 'WORDS', does: 'Search this room' },
   { name: 'plug', wants: '', does: 'Plug something in' },
   { name: 'wires', wants: '', does: 'Show the live connections' },
@@ -23,7 +24,7 @@ export const COMMANDS = [
  */
 export function understand(text) {
   // As in the text protocol: letters, and then a space or the end; two slashes say one.
-  const command = /^\/([a-z]+)(?:\s+([\s\S]*))?$/i.exec(text.trim());
+  const command = /^\/([a-z]+)(?:\s+([\s\S]*))?$/i.exec(text.trimEnd());
   if (!command) return { do: 'say', text: text.startsWith('//') ? text.slice(1) : text, action: false };
   const [, name, rest = ''] = command;
   const word = rest.trim();
@@ -35,9 +36,12 @@ export function understand(text) {
     }
     case 'nick': return word ? { do: 'nick', word } : { do: 'wrong', why: '/nick wants a name' };
     case 'join': return word ? { do: 'join', word: word.replace(/^#/, '') } : { do: 'wrong', why: '/join wants a room' };
-    case 'pass': return { do: 'pass', word };
-    case 'topic': return { do: 'topic', text: word === '-' ? '' : word };
+    case 'pass': return word ? { do: 'pass', word } : { do: 'wrong', why: '/pass wants the join code' };
+    case 'topic': return word ? { do: 'topic', text: word === '-' ? '' : word } : { do: 'tell-topic' };
     case 'leave': return { do: 'leave', word };
+    case 'rooms': return { do: 'rooms', word };
+    case 'history': return { do: 'wrong', why: 'The history is above: scroll up, or search it' };
+    case 'quit': return { do: 'wrong', why: 'Close the page to quit; /leave leaves a room' };
     case 'who': return { do: 'who', word };
     case 'search': return { do: 'search', word };
     case 'plug': return { do: 'plug', word };

@@ -2,6 +2,8 @@
 
 /** @import { Coming, From, Item, Message, Pending, Room, Row } from './types.js' */
 
+import { isolated } from './words.js';
+
 /** Messages of one author within this time are one group. */
 const GROUP_MS = 5 * 60_000;
 
@@ -86,12 +88,4 @@ export function names(nicks) {
   const rest = unique.length - shown.length;
   if (rest > 0) return `${shown.join(', ')} and ${rest} others`;
   return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
-}
-
-/**
- * A name inside a sentence, whichever direction it is written in (Unicode FSI and PDI).
- * @param {string} name
- */
-function isolated(name) {
-  return `\u2068${name}\u2069`;
 }

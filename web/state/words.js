@@ -23,6 +23,36 @@ export function hueOf(nick) {
   return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
 }
 
+/** Marks that may stand on one letter; no script has as many. */
+const MARKS_MAX = 8;
+
+/**
+ * A text for places where the page cannot keep it in its bounds: titles, notifications, labels. Without controls, marks
+ * of direction, and towers of accents.
+ * @param {string} text
+ */
+export function plain(text) {
+  return text.replace(/[\u200E\u200F\u061C\u202A-\u202E\u2066-\u2069]|(?![\n\t])\p{Cc}/gu, '')
+    .replace(new RegExp(`(\\p{M}{${MARKS_MAX}})\\p{M}+`, 'gu'), '$1');
+}
+
+/**
+ * A name inside a sentence, whichever direction it is written in (Unicode FSI and PDI).
+ * @param {string} name
+ */
+export function isolated(name) {
+  return `\u2068${plain(name)}\u2069`;
+}
+
+/**
+ * The beginning of a text, with whole characters.
+ * @param {string} text
+ * @param {number} length
+ */
+export function beginning(text, length) {
+  return text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const date = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });

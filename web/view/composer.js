@@ -5,7 +5,7 @@
 import { COMMANDS } from '../state/commands.js';
 import { plural } from '../state/words.js';
 import { tab } from '../storage.js';
-import { find, h, icon } from './dom.js';
+import { find, h, icon, isOfInputMethod } from './dom.js';
 
 /** Messages that the up arrow brings back. */
 const RECALL_MAX = 100;
@@ -28,9 +28,15 @@ export class Composer {
   /** @type {string[]} */
   #sent = tab.get('sent') ?? [];
   #recalled = 0;
+  /** What was being written when the page put a command in its place. */
+  #held = '';
   /** @type {Proposal[]} */
   #proposals = [];
   #chosen = 0;
+  /** Whether somebody moved to a proposal, and so wants one. */
+  #isChosen = false;
+  /** Whether the last key was one of a keyboard on glass, which says nothing of itself. */
+  #isGlass = false;
   #wordStart = 0;
   /** @type {[string, string][] | null} */
   #emoji = null;
@@ -52,6 +58,12 @@ export class Composer {
       this.#submit();
     });
     this.#input.addEventListener('keydown', (event) => this.#keyed(event));
+    this.#input.addEventListener('beforeinput', (event) => {
+      // There Enter is no key, only a new line that is about to come.
+      if (!this.#isGlass || event.isComposing || event.inputType !== 'insertLineBreak') return;
+      event.preventDefault();
+      this.#submit();
+    });
     this.#input.addEventListener('input', () => this.#changed());
     this.#input.addEventListener('blur', () => this.#propose([]));
   }
@@ -68,6 +80,8 @@ export class Composer {
       this.#input.setAttribute('aria-label', label);
     }
     if (room.key === this.#key) return;
+    if (this.#held !== '') this.#drafts = { ...this.#drafts, [this.#key]: this.#held };
+    this.#held = '';
     // What was typed before there was a room is for the first one.
     const draft = (this.#key === '' ? this.#input.value : '') || (this.#drafts[room.key] ?? '');
     this.#key = room.key;
@@ -84,6 +98,20 @@ export class Composer {
     this.#put(text);
     this.#changed();
     this.focus();
+  }
+
+  /** Puts a command where people write; what was there comes back after it. @param {string} command */
+  interject(command) {
+    if (this.#held === '' && !this.#input.value.startsWith('/')) this.#held = this.#input.value;
+    this.put(command);
+  }
+
+  /** Brings back what was being written, and gives whether there was something. */
+  #resume() {
+    const text = this.#held;
+    this.#held = '';
+    if (text !== '') this.put(text);
+    return text !== '';
   }
 
   get text() {
@@ -126,17 +154,20 @@ export class Composer {
     this.#recalled = 0;
     this.#put('');
     this.#changed();
+    this.#resume();
     this.#app.typed(this.#key, text);
   }
 
   /** @param {KeyboardEvent} event */
   #keyed(event) {
-    // A key that chooses among characters of an input method is not ours.
-    if (event.isComposing) return;
+    this.#isGlass = event.keyCode === 229 && event.key === 'Unidentified';
+    if (isOfInputMethod(event)) return;
     if (this.#proposals.length > 0 && this.#choose(event)) return;
     if (event.key === 'Enter' && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       this.#submit();
+    } else if (event.key === 'Escape' && this.#resume()) {
+      event.stopPropagation();
     } else if (event.key === 'ArrowUp' && !event.altKey && (this.#input.value === '' || this.#recalled > 0)) {
       this.#recall(event, 1);
     } else if (event.key === 'ArrowDown' && !event.altKey && this.#recalled > 0) {
@@ -198,6 +229,7 @@ export class Composer {
     if (proposals.length === 0 && this.#proposals.length === 0) return;
     this.#proposals = proposals;
     this.#chosen = 0;
+    this.#isChosen = false;
     this.#list.hidden = proposals.length === 0;
     this.#list.replaceChildren(...proposals.map(({ shown, note }, index) => {
       const row = h('li', { id: `proposal-${index}`, role: 'option', 'aria-selected': String(index === 0) },
@@ -217,7 +249,9 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #choose(event) {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === 'Enter' && !this.#isWanted()) return false;
     if (by !== undefined) {
+      this.#isChosen = true;
       this.#list.children[this.#chosen].setAttribute('aria-selected', 'false');
       this.#chosen = (this.#chosen + by + this.#proposals.length) % this.#proposals.length;
       this.#list.children[this.#chosen].setAttribute('aria-selected', 'true');
@@ -232,6 +266,14 @@ export class Composer {
     }
     event.preventDefault();
     return true;
+  }
+
+  /** Whether Enter takes the proposal: a word that is complete, or begins no name, is sent as it is. */
+  #isWanted() {
+    const word = this.#input.value.slice(this.#wordStart, this.#input.selectionStart).toLowerCase();
+    const { insert, shown } = this.#proposals[this.#chosen];
+    const [whole, name] = [insert.trim().toLowerCase(), shown.toLowerCase()];
+    return this.#isChosen || (word.length > 1 && whole !== word && (whole.startsWith(word) || name.includes(word)));
   }
 
   #take() {

@@ -70,21 +70,37 @@ const ICONS = {
 };
 
 /**
+ * Whether a key belongs to an input method: it chooses among characters, or ends a composition. Safari reports the end
+ * before the key, which then has this code only; so do keyboards on glass.
+ * @param {KeyboardEvent} event
+ */
+export function isOfInputMethod(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
+/**
  * Puts a text on the clipboard, on plain-http pages too, where the browser has no better way.
  * @param {string} text
+ * @returns {Promise<boolean>} whether it is there
  */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
     const area = h('textarea', { class: 'hidden', 'aria-hidden': 'true' });
     area.value = text;
     (document.querySelector('dialog[open]') ?? document.body).append(area);
     const focused = document.activeElement;
     area.select();
-    document.execCommand('copy');
-    area.remove();
-    if (focused instanceof HTMLElement) focused.focus();
+    try {
+      return document.execCommand('copy');
+    } catch {
+      return false;
+    } finally {
+      area.remove();
+      if (focused instanceof HTMLElement) focused.focus();
+    }
   }
 }
 

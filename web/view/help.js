@@ -9,7 +9,7 @@ const KEYS = [
   ['Enter', 'Send; with Shift a new line'], ['↑', 'Bring back what you sent'], ['Tab', 'Take a proposal: @nick #room :emoji: /command'],
   ['Alt + ↑ ↓', 'Room before, room after; with Shift the unread ones'], ['Ctrl + K', 'To a room'], ['Ctrl + Shift + F', 'Search'],
   ['F6', 'Rooms, conversation, message box, members'], ['↑ ↓', 'In the conversation: from message to message; Enter for what can be done'],
-  ['Esc', 'To the newest message'], ['?', 'This help'],
+  ['Esc', 'To the newest message'], ['?', 'This help, outside the message box'],
 ];
 
 /** @param {App} _app */

@@ -74,9 +74,9 @@ function row(app, line) {
   const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy the line for ${line.name}` }, icon('copy'), h('span', { 'aria-hidden': 'true' }, 'Copy'));
   button.addEventListener('click', async () => {
     app.copied = [...app.copied.filter((id) => id !== line.id), line.id];
-    await copyText(line.line);
-    button.replaceChildren(icon('check'), h('span', { 'aria-hidden': 'true' }, 'Copied'));
-    announce('Copied');
+    const words = await copyText(line.line) ? 'Copied' : 'Not allowed';
+    button.replaceChildren(icon(words === 'Copied' ? 'check' : 'close'), h('span', { 'aria-hidden': 'true' }, words));
+    announce(words);
     setTimeout(() => button.replaceChildren(icon('copy'), h('span', { 'aria-hidden': 'true' }, 'Copy')), 1_500);
   });
   return h('li', { class: 'plug-line', 'data-line': line.id },

@@ -63,15 +63,15 @@ export class Sides {
 
   /** @param {State} state */
   #renderMe(state) {
-    const its = `${state.me.nick} ${state.me.via} ${state.link.phase} ${this.#app.theme} ${this.#app.notifies}`;
+    const its = `${state.me.nick} ${state.me.via} ${state.link.phase} ${this.#app.theme} ${this.#app.notices.isOn} ${this.#app.notices.isPossible}`;
     if (its === this.#drawn.me) return;
     this.#drawn.me = its;
     const { nick, via } = state.me;
     const name = h('button', { type: 'button', class: `row hue-${hueOf(nick)}`, title: `Change your name; you are here by ${viaInWords(via)}`, onclick: () => this.#app.editName() },
       jack(via, ''), h('bdi', { class: 'cut author' }, nick || '…'));
     const theme = h('button', { type: 'button', class: 'tool', 'aria-label': `Theme: ${this.#app.theme}`, title: `Theme: ${this.#app.theme}`, onclick: () => this.#app.nextTheme() }, icon('sun'));
-    const bell = this.#app.canNotify && h('button', {
-      type: 'button', class: 'tool', 'aria-pressed': String(this.#app.notifies), 'aria-label': 'Notify me of mentions',
+    const bell = this.#app.notices.isPossible && h('button', {
+      type: 'button', class: 'tool', 'aria-pressed': String(this.#app.notices.isOn), 'aria-label': 'Notify me of mentions',
       title: 'Notify me of mentions', onclick: () => this.#app.toggleNotifications(),
     }, icon('bell'));
     const help = h('button', { type: 'button', class: 'tool', 'aria-label': 'Help', title: 'Help (?)', onclick: () => this.#app.show('help') }, icon('help'));
