@@ -161,8 +161,9 @@ export class App {
           this.#say('The join code is kept');
           break;
         case 'who':
-          if (typed.word === '') this.slide('side');
-          else await this.#tellMembers(typed.word);
+          if (typed.word !== '') await this.#tellMembers(typed.word);
+          else if (getComputedStyle(find('side')).position === 'fixed') this.slide('side');
+          else await this.#tellMembers(key);
           break;
         case 'rooms': this.show('join'); break;
         case 'search': this.show('search', typed.word); break;
@@ -189,8 +190,9 @@ export class App {
     else this.#say(room.topic === '' ? `${isolated(room.name)} has no topic` : `Topic of ${isolated(room.name)}: ${isolated(room.topic)}`);
   }
 
-  /** @param {string} name */
+  /** @param {string} name of a room, or the key of a conversation */
   async #tellMembers(name) {
+    if (name.startsWith('@')) return this.#say(`${isolated(name.slice(1))} and you`);
     const { room = name, count = 0, members, more } = await this.session.members(name.replace(/^#/, ''));
     const nicks = members.map((/** @type {{ nick: string }} */ { nick }) => isolated(nick)).join(', ');
     this.#say(`${count} in ${isolated(room)}: ${nicks}${more ? ' and more' : ''}`);

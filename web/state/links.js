@@ -12,7 +12,7 @@ export const LINK = `(?<![a-z0-9])https?:\\/\\/(?:(?![,;]https?:\\/\\/)[^${STOPS
 const OPENING = '([{';
 const CLOSING = ')]}';
 /** Ends a sentence, an emphasis or a quotation, not a link. */
-const TAIL = /[.,;:!?'*_~|([{]|(?![\0-\x7F])\p{P}/u;
+const TAIL = /[.,;:!?'*_~|([{\u200C\u200D\uFE0E\uFE0F]|(?![\0-\x7F])\p{P}/u;
 
 /**
  * The part of what was found that is the link: without a sentence's end, up to a closing bracket that was not opened in it.

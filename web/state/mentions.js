@@ -13,7 +13,8 @@ const JOINED_BEFORE = /([\p{L}\p{N}\p{M}])(?:[-_]+|[.@])$/u;
  * @param {string} text
  */
 export function folded(text) {
-  return text.normalize('NFKC').toLowerCase().replaceAll('ς', 'σ').replace(/\p{DI}/gu, '');
+  return text.normalize('NFKC').toLowerCase().replace(/\p{DI}/gu, '')
+    .replace(/ς|ß|ı|i\u0307/g, (letter) => ({ ς: 'σ', ß: 'ss' }[letter] ?? 'i'));
 }
 
 /**

@@ -23,7 +23,8 @@ fn folded(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let small = text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_invisible(*c));
-    small.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+    // The letters that have several small forms, or two capitals.
+    small.collect::<String>().replace("i\u{307}", "i").replace('ı', "i").replace('ς', "σ").replace('ß', "ss")
 }
 
 /// What Unicode calls default-ignorable.

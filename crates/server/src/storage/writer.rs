@@ -406,3 +406,6 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
