@@ -57,7 +57,8 @@ export class App {
     this.#useTheme();
     takePass();
     addEventListener('hashchange', () => this.#route());
-    addEventListener('keydown', (event) => this.#keyed(event));
+    // A browser that fills in a form tells of keys that are none.
+    addEventListener('keydown', (event) => { if (event instanceof KeyboardEvent) this.#keyed(event); });
     // The key that ends a composition sends no form and closes no dialog.
     addEventListener('keydown', (event) => {
       if (isOfInputMethod(event) && (event.key === 'Escape' || (event.key === 'Enter' && event.target instanceof HTMLInputElement))) event.preventDefault();

@@ -116,6 +116,8 @@ test('every character can be the first of a message', async () => {
   await page.locator('#log').focus();
   await press(page, '#log', { key: '@', ctrlKey: true, altKey: true, modifierAltGraph: true });
   assert.equal(await page.evaluate(() => document.activeElement.id), 'message');
+  // A form that the browser fills in tells of keys that are none.
+  await page.evaluate(() => document.querySelector('#message').dispatchEvent(new Event('keydown', { bubbles: true, cancelable: true })));
   // A shortcut is where it is, whatever is written there.
   await press(page, '#message', { key: 'л', code: 'KeyK', ctrlKey: true });
   await page.getByRole('dialog', { name: 'Join or create a room' }).waitFor();
