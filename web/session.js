@@ -52,12 +52,13 @@ export class Session {
     this.#changed = changed;
     this.#live = live;
     this.#mode = tab.get('session')?.token ? 'resume' : browser.get('user')?.token ? 'further' : 'fresh';
-    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+    // Relative to the page, which a proxy may have put below a path.
+    const address = new URL('ws', location.href).href.replace(/^http/, 'ws');
     const carrier = tab.get('carrier');
     const left = carrier?.until - Date.now();
     // More than all of it is left where the clock was set back.
     const first = left > 0 && left <= CARRIER_MS ? carrier.name : '';
-    this.#connection = new Connection([webSocket(address), polling(`${location.origin}/poll/`)], {
+    this.#connection = new Connection([webSocket(address), polling(new URL('poll/', location.href).href)], {
       hello: () => this.#hello(),
       welcomed: (welcome, via, silence) => this.#welcomed(welcome, via, silence),
       refused: (error) => this.#refused(error),
@@ -73,7 +74,7 @@ export class Session {
     this.#connection.connect();
     addEventListener('online', () => this.#connection.connect());
     addEventListener('offline', () => this.#connection.check());
-    addEventListener('storage', (event) => { if (event.key === 'switchboard.reads') this.#readElsewhere(); });
+    addEventListener('storage', (event) => { if (event.key === browser.key('reads')) this.#readElsewhere(); });
     setInterval(() => {
       const isAnybodyTyping = Object.values(this.state.rooms).some((room) => Object.keys(room.typing).length > 0);
       if (isAnybodyTyping) this.dispatch({ do: 'tick', elapsed: elapsed() });

@@ -45,7 +45,8 @@ fn main() -> io::Result<()> {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    let folder = format!("/assets/{version}");
+    // Relative to the document, which a proxy may have put below a path.
+    let folder = format!("assets/{version}");
     let mut table = format!("pub(super) const VERSION: &str = {version:?};\npub(super) static FILES: &[Asset] = &[\n");
     for (number, (name, bytes)) in files.into_iter().enumerate() {
         let Some(kind) = kind(Path::new(&name)) else { continue };

@@ -15,7 +15,7 @@ export async function open(app, item) {
     from: item.from, text: item.text, action: item.action || undefined, time: new Date(item.time).toISOString(),
   };
   try {
-    const answer = await fetch('/wires/dialects', { method: 'POST', body: JSON.stringify(event) });
+    const answer = await fetch('wires/dialects', { method: 'POST', body: JSON.stringify(event) });
     if (answer.status === 403) throw new Error('The server shows its wires to its own machine only; http.wires in its configuration allows others.');
     if (!answer.ok) throw new Error(await answer.text());
     /** @type {{ dialects: { dialect: string, hex: string }[] }} */

@@ -8,30 +8,43 @@ import { announce, copyText, h, icon, jack, panel } from './dom.js';
 /** Between two looks at the server's wires. */
 const LOOK_MS = 1_000;
 
+/** The page's own address, without what is shown on it: a proxy may have put it below a path. */
+function page() {
+  return new URL('.', location.href).href;
+}
+
 /** Where clients connect: what the browser's address says, which is known to work. */
 function place() {
   const host = location.hostname.replace(/^\[|\]$/g, '');
   const port = location.port || (location.protocol === 'https:' ? '443' : '80');
-  return { host, port, tls: location.protocol === 'https:', url: location.origin, ws: location.origin.replace(/^http/, 'ws') };
+  const { origin, pathname } = new URL(page());
+  return { host, port, tls: location.protocol === 'https:', url: origin, ws: `${page().replace(/^http/, 'ws')}ws`, path: pathname };
 }
 
 /** @returns {PlugLine[]} */
 export function lines() {
-  const { host, port, tls, url, ws } = place();
+  const { host, port, tls, url, ws, path } = place();
   const via = tls ? 'tls' : 'tcp';
   const pythonTls = tls ? 'import ssl; s=ssl.create_default_context().wrap_socket(s, server_hostname="' + host + '"); ' : '';
   const javaSocket = tls ? `javax.net.ssl.SSLSocketFactory.getDefault().createSocket("${host}", ${port})` : `new java.net.Socket("${host}", ${port})`;
-  return [
+  /** @type {PlugLine[]} */
+  const sockets = [
     tls ? { id: 'openssl', name: 'OpenSSL', via, line: `openssl s_client -quiet -connect ${host}:${port}` }
       : { id: 'nc', name: 'nc', via, line: `nc ${host} ${port}` },
     { id: 'python', name: 'Python', via, line: `python3 -c 'import socket; s=socket.create_connection(("${host}", ${port})); ${pythonTls}s.sendall(b"Hello from Python\\n"); print(s.recv(4096).decode())'` },
     { id: 'node', name: 'Node', via, line: `node -e 'const s=require("${tls ? 'tls' : 'net'}").connect(${port},"${host}",()=>s.write("Hello from Node\\n")); s.pipe(process.stdout)'` },
     { id: 'java', name: 'Java', via, line: `${javaSocket}.getOutputStream().write("Hello from Java\\n".getBytes())`, note: 'in jshell' },
     { id: 'udp', name: 'UDP', via: 'udp', line: `nc -u ${host} ${port}` },
-    { id: 'websocket', name: 'WebSocket', via: 'websocket', line: `websocat ${ws}/ws` },
-    { id: 'browser', name: 'JavaScript', via: 'websocket', line: `const ws = new WebSocket("${ws}/ws"); ws.onmessage = m => console.log(m.data); ws.onopen = () => ws.send("Hello from JavaScript")` },
-    { id: 'socketio', name: 'Socket.IO', via: 'polling', line: `const socket = io("${url}"); socket.emit("message", "Hello from Socket.IO")`, note: 'over WebSocket or long polling' },
-    { id: 'chat', name: 'Terminal', via, line: `switchboard chat ${url}` },
+  ];
+  const isBelow = path !== '/';
+  const options = isBelow ? `, { path: "${path}socket.io/" }` : '';
+  return [
+    // What has the page below a path is a proxy for HTTP alone.
+    ...(isBelow ? [] : sockets),
+    { id: 'websocket', name: 'WebSocket', via: 'websocket', line: `websocat ${ws}` },
+    { id: 'browser', name: 'JavaScript', via: 'websocket', line: `const ws = new WebSocket("${ws}"); ws.onmessage = m => console.log(m.data); ws.onopen = () => ws.send("Hello from JavaScript")` },
+    { id: 'socketio', name: 'Socket.IO', via: 'polling', line: `const socket = io("${url}"${options}); socket.emit("message", "Hello from Socket.IO")`, note: 'over WebSocket or long polling' },
+    { id: 'chat', name: 'Terminal', via: isBelow ? 'websocket' : via, line: `switchboard chat ${isBelow ? ws : url}` },
   ];
 }
 
@@ -132,7 +145,7 @@ export function open(app) {
 /** What the server says of itself. @returns {Promise<About>} */
 async function askAbout() {
   try {
-    return await (await fetch('/about.json')).json();
+    return await (await fetch('about.json')).json();
   } catch {
     // Offline: only what the address says is known.
     return { urls: [], text_port: null, join_code: false, wires: false };
@@ -144,7 +157,7 @@ async function findSockets(list, app) {
   while (list.isConnected) {
     try {
       /** @type {{ wires: { protocol: string, nick: string | null }[] }} */
-      const { wires } = await (await fetch('/wires.json')).json();
+      const { wires } = await (await fetch('wires.json')).json();
       for (const { protocol, nick } of wires) if (protocol === 'socketio' && nick !== null) app.sockets.add(nick);
     } catch {
       // The next look may find the server again.
@@ -157,13 +170,13 @@ async function findSockets(list, app) {
 async function drawPhone(part, asked) {
   const about = await asked;
   const isLocal = /^(localhost|127\.|\[::1\]|.*\.localhost$)/.test(location.hostname);
-  const url = isLocal ? about.urls[0] : `${location.origin}/`;
+  const url = isLocal ? about.urls[0] : page();
   if (url === undefined) {
     part.append(h('p', null, 'Phones cannot reach this address. Start the server with ', h('code', null, 'switchboard serve --lan'), ' and a code to scan appears here.'));
     return;
   }
   const pass = browser.get('user')?.pass;
   const address = about.join_code && pass ? `${url}#pass=${encodeURIComponent(pass)}` : url;
-  part.append(h('div', { class: 'scan' }, h('img', { src: `/qr.svg?text=${encodeURIComponent(address)}`, alt: `QR code of ${url}`, width: 148, height: 148 }),
+  part.append(h('div', { class: 'scan' }, h('img', { src: `qr.svg?text=${encodeURIComponent(address)}`, alt: `QR code of ${url}`, width: 148, height: 148 }),
     h('p', null, 'Scan it, or type ', h('code', null, url), about.join_code ? '. The join code is in the picture.' : '.')));
 }

@@ -18,7 +18,7 @@ export function open(_app) {
   const look = async () => {
     if (!dialog.isConnected) return;
     try {
-      const answer = await fetch('/wires.json');
+      const answer = await fetch('wires.json');
       if (answer.status === 403) {
         words.textContent = 'The server shows its wires to its own machine only; http.wires in its configuration allows others.';
         table.hidden = true;

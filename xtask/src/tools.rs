@@ -26,6 +26,7 @@ pub(crate) const TEST: &[Tool] = &[
     tool(&["python3"], "python3"),
     tool(&["strace"], "strace"),
     tool(&["chromium", "google-chrome"], "chromium"),
+    tool(&["nginx"], "nginx-light"),
     tool(&["unshare"], "util-linux"),
     tool(&["valgrind"], "valgrind"),
 ];

@@ -124,10 +124,24 @@ mod tests {
     fn the_document_names_files_that_there_are() {
         let page = FILES.iter().find(|file| file.name == DOCUMENT).expect("a document");
         let text = str::from_utf8(page.plain).expect("text");
-        let links: Vec<&str> = text.split('"').filter(|part| part.starts_with(PREFIX)).collect();
+        let links: Vec<&str> = text.split('"').filter(|part| part.starts_with(&PREFIX[1..])).collect();
         assert!(links.len() > 3, "{links:?}");
         for link in links {
-            assert_eq!(file(link, &HeaderMap::new()).status(), StatusCode::OK, "{link}");
+            assert_eq!(file(&format!("/{link}"), &HeaderMap::new()).status(), StatusCode::OK, "{link}");
+        }
+    }
+
+    #[test]
+    fn no_file_names_an_address_from_the_root() {
+        for page in FILES {
+            let text = str::from_utf8(page.plain).expect("text");
+            for quote in ['"', '\'', '`', '('] {
+                for place in ["assets/", "ws", "poll/", "about.json", "wires", "qr.svg", "healthz", "socket.io"] {
+                    let address = format!("{quote}/{place}");
+                    assert!(!text.contains(&address), "{address} in {}", page.name);
+                }
+            }
+            assert!(!text.contains("location.origin}/"), "{}", page.name);
         }
     }
 
