@@ -35,6 +35,24 @@ pub fn private_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(sorted(addresses, outward_address()))
 }
 
+/// Where others reach these listeners: an address that stands for all of the machine's is each of its private ones.
+/// Those of this machine alone are left out.
+///
+/// # Errors
+/// Those of the system when it is asked for its interfaces.
+pub fn reachable(listeners: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
+    let mut places = Vec::new();
+    for listener in listeners.iter().filter(|listener| !listener.ip().is_loopback()) {
+        if !listener.ip().is_unspecified() {
+            places.push(*listener);
+            continue;
+        }
+        let its = private_addresses()?.into_iter().filter(|ip| ip.is_ipv4() == listener.is_ipv4());
+        places.extend(its.map(|ip| SocketAddr::new(ip, listener.port())));
+    }
+    Ok(places)
+}
+
 /// Whether an address is one of a private network: not reached from the internet.
 #[must_use]
 pub const fn is_private(ip: IpAddr) -> bool {
@@ -181,6 +199,18 @@ mod tests {
             assert_eq!(is_private(ip(text)), expected, "{text}");
         }
         assert!(private_addresses().unwrap().into_iter().all(is_private));
+    }
+
+    #[test]
+    fn others_reach_addresses_and_not_the_one_that_stands_for_all() {
+        let listeners =
+            ["127.0.0.1:1", "[::1]:1", "192.168.1.5:2", "0.0.0.0:3", "[::]:4"].map(|text| text.parse().unwrap());
+        let places = reachable(&listeners).unwrap();
+        assert_eq!(places[0], listeners[2]);
+        let all = private_addresses().unwrap();
+        let expected: Vec<_> = all.iter().filter(|ip| ip.is_ipv4()).map(|ip| SocketAddr::new(*ip, 3)).collect();
+        let expected_v6: Vec<_> = all.iter().filter(|ip| ip.is_ipv6()).map(|ip| SocketAddr::new(*ip, 4)).collect();
+        assert_eq!(places[1..], [expected, expected_v6].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::origin::Policy;
 use super::socketio::Endpoint;
 use super::{Reply, Switch, Upgrade};
 use super::{assets, wires};
-use crate::lan::{private_addresses, qr_svg};
+use crate::lan::{qr_svg, reachable};
 use crate::listener::{Arrivals, Route};
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -54,7 +54,7 @@ pub struct Site {
     pub files: Files,
     /// Whence the live connections may be looked at.
     pub wires: Vec<IpNet>,
-    /// Where this server listens, to tell people who want to plug something in.
+    /// Where this server's page is, to tell people who want to plug something in.
     pub listeners: Vec<SocketAddr>,
     /// The port of the listener that is for text alone, if there is one.
     pub text_port: Option<u16>,
@@ -142,18 +142,10 @@ impl Site {
     /// What the page tells people who want to plug something in.
     fn about(&self, arrivals: &Arrivals, may_look: bool) -> Answer {
         let scheme = if arrivals.tls.is_some() { "https" } else { "http" };
-        let abroad = self.listeners.iter().filter(|address| !address.ip().is_loopback());
-        let urls: Vec<String> = abroad
-            .flat_map(|address| {
-                match address.ip().is_unspecified() {
-                    // Without its interfaces there is nothing to tell of this address; the page says how to get one.
-                    true => private_addresses().unwrap_or_default(),
-                    false => vec![address.ip()],
-                }
-                .into_iter()
-                .map(|ip| format!("{scheme}://{}/", SocketAddr::new(ip, address.port())))
-            })
-            .collect();
+        // Without its interfaces there is nothing to tell of an address that stands for all of them; the page says how to
+        // get one.
+        let urls = reachable(&self.listeners).unwrap_or_default();
+        let urls: Vec<String> = urls.into_iter().map(|address| format!("{scheme}://{address}/")).collect();
         wires::answer(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "urls": urls,

@@ -111,6 +111,8 @@ impl Arrivals {
             let named = timeout(self.handshake_timeout, proxy::read(&socket)).await??;
             if let Some(client) = named {
                 permit.locate(client.ip()).map_err(io::Error::other)?;
+        // A browser names the address that it reached, not the one that stands for all of them.
+        let at = if at.ip().is_unspecified() { stream.local_addr()? } else { at };
                 route.peer = client;
             }
             route.proxied = false;

@@ -11,7 +11,7 @@ use crate::engine::desk::Desk;
 use crate::engine::driver::{Driver, End, Surroundings};
 use crate::engine::mailbox::Mailbox;
 use crate::http::{Files, Policy, Readiness, Site};
-use crate::lan::{Invitation, join_code};
+use crate::lan::{Invitation, join_code, reachable};
 use crate::listener::Arrivals;
 use crate::listener::accept::{self, Door};
 use crate::listener::silence::Silence;
@@ -24,6 +24,7 @@ use crate::tls::Reloadable;
 use crate::udp::gate::Gate;
 use crate::{engine, threads, tls};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -77,7 +78,18 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     Ok(end)
 }
 
-/// With `--lan`: a join code if there is none, and what to tell the neighbours.
+/// Where the page is.
+fn pages(listeners: &[Listener]) -> Vec<SocketAddr> {
+    let pages = listeners.iter().filter(|listener| matches!(listener.pin, Pin::Any | Pin::Http));
+    pages.map(|listener| listener.address).collect()
+}
+
+/// Where text alone is spoken.
+fn text_only(listeners: &[Listener]) -> Vec<SocketAddr> {
+    listeners.iter().filter(|listener| listener.pin == Pin::Text).map(|listener| listener.address).collect()
+}
+
+/// With `--lan`: a join code if there is none, and what to tell the neighbours: where the page is, and text alone.
 fn invite(config: &mut Config, listeners: &[Listener]) -> Result<Option<Invitation>, StartError> {
     if !config.server.lan {
         return Ok(None);
@@ -89,17 +101,14 @@ fn invite(config: &mut Config, listeners: &[Listener]) -> Result<Option<Invitati
     }
     let has_tls = config.tls.cert.is_some() || config.tls.self_signed;
     let code = config.auth.join_code.as_ref().map(|code| code.expose().to_owned());
-    let abroad = |is_text: bool| {
-        let fits = move |listener: &&Listener| (listener.pin == Pin::Text) == is_text;
-        listeners.iter().filter(fits).map(|listener| listener.address).filter(|address| !address.ip().is_loopback())
-    };
-    Ok(Some(Invitation::new(&abroad(false).collect::<Vec<_>>(), has_tls, code, abroad(true).next())))
+    let text = reachable(&text_only(listeners))?.first().copied();
+    Ok(Some(Invitation::new(&reachable(&pages(listeners))?, has_tls, code, text)))
 }
 
 fn certificate(
     config: &Config,
     directory: Option<&Path>,
-    addresses: &[std::net::SocketAddr],
+    addresses: &[SocketAddr],
 ) -> Result<Option<Arc<Reloadable>>, StartError> {
     if let (Some(certificate), Some(key)) = (&config.tls.cert, &config.tls.key) {
         return Ok(Some(Arc::new(Reloadable::open(certificate.clone(), key.clone())?)));
@@ -122,7 +131,7 @@ fn certificate(
     })))
 }
 
-fn own_url(addresses: &[std::net::SocketAddr], has_tls: bool) -> String {
+fn own_url(addresses: &[SocketAddr], has_tls: bool) -> String {
     let scheme = if has_tls { "tls" } else { "tcp" };
     let mut address = addresses[0];
     if address.ip().is_unspecified() {
@@ -184,9 +193,8 @@ impl House {
         arrivals.shards.clone_from(&handles);
         arrivals.socketio =
             endpoint.or_else(|| sockets::endpoint(config, history.sessions.epoch, &arrivals.conversations));
-        let (text, others): (Vec<_>, Vec<_>) = listeners.iter().partition(|listener| listener.pin == Pin::Text);
-        arrivals.site.listeners = others.iter().map(|listener| listener.address).collect();
-        arrivals.site.text_port = text.first().map(|listener| listener.address.port());
+        arrivals.site.listeners = pages(listeners);
+        arrivals.site.text_port = text_only(listeners).first().map(SocketAddr::port);
         let arrivals = Arc::new(arrivals);
         let (readers, waiting) = Readers::new();
         let page_bytes = limits.outbox_bytes.to_usize() / PAGE_PART;
