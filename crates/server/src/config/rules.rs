@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
@@ -142,6 +143,19 @@ fn is_host(host: &str) -> bool {
     }
 }
 
+/// A folder that is there and may be entered. One that is missing at the start is a mistake, and would be nothing but 404.
+pub(super) fn folder(folder: &Option<PathBuf>) -> Result<(), String> {
+    let Some(folder) = folder else { return Ok(()) };
+    std::fs::metadata(folder.join(".")).map(drop).map_err(|error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is none".to_owned(),
+            std::io::ErrorKind::NotADirectory => "that is a file".to_owned(),
+            _ => error.to_string(),
+        };
+        format!("must be a folder, not {}: {reason}", folder.display())
+    })
+}
+
 /// A token is the whole proof of a datagram, so each must be hard to guess and say for one sender only.
 pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
@@ -161,20 +175,8 @@ pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> 
 
 /// Every rule that binds several settings together and is broken, as a sentence that begins with a setting's name.
 pub(super) fn together(config: &Config) -> Vec<String> {
-    let Config {
-        server,
-        tls,
-        rooms,
-        udp,
-        limits,
-        auth: _,
-        text: _,
-        store: _,
-        http: _,
-        websocket: _,
-        socketio: _,
-        log: _,
-    } = config;
+    let Config { server, tls, rooms, udp, limits, auth: _, text: _, store: _, http, websocket: _, socketio: _, log: _ } =
+        config;
     let mut broken = Vec::new();
     let mut require = |holds: bool, sentence: String| {
         if !holds {
@@ -191,6 +193,10 @@ pub(super) fn together(config: &Config) -> Vec<String> {
     require(
         !server.proxy_protocol || !server.trusted_proxies.is_empty(),
         "server.trusted_proxies must name the proxies, because server.proxy_protocol is true".to_owned(),
+    );
+    require(
+        !http.spa || http.static_dir.is_some(),
+        "http.static_dir must name the folder with index.html, because http.spa is true".to_owned(),
     );
 
     let rooms_max = limits.rooms_per_session;

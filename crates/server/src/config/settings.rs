@@ -111,9 +111,13 @@ settings! {
         origins: Vec<String> = Vec::new(), check rules::origins;
         /// A folder of your own that is served at `/` instead of the page; the namespace `/` of Socket.IO then passes
         /// events on, and the chat is at `/chat`.
-        static_dir: Option<PathBuf> = None;
+        static_dir: Option<PathBuf> = None, check rules::folder;
+        /// Answers with the folder's `index.html` where a browser asks for a page and `http.static_dir` has no such file:
+        /// for front-ends that make their pages themselves, of paths such as `/users/ada`. Paths that end in a name with
+        /// a dot, as those of scripts and pictures do, and all paths of the server's own stay what they are.
+        spa: bool = false;
         /// The folder with the Socket.IO client's scripts.
-        socketio_client: Option<PathBuf> = None;
+        socketio_client: Option<PathBuf> = None, check rules::folder;
         /// Networks from which the page may show the live connections with their addresses (its Wires view).
         wires: Vec<IpNet> = rules::loopback();
     }

@@ -26,6 +26,11 @@ const SCRIPTS: [&str; 8] = [
 /// Where a script comes from that is not on this machine: the release that the tests use.
 const PUBLIC: &str = "https://cdn.socket.io/4.8.4/";
 
+/// What is the server's own below `/`, with all that would be below it: a mistake there is told, and is no page.
+const OWN_FOLDERS: [&str; 5] = ["socket.io", "ws", "healthz", "readyz", "metrics"];
+/// The same, of which only these very paths are.
+const OWN_PATHS: [&str; 6] = ["/poll", "/poll/", "/about.json", "/qr.svg", "/wires.json", "/wires/dialects"];
+
 /// Folders whose files are served.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
@@ -35,24 +40,57 @@ pub struct Files {
     pub client: Option<PathBuf>,
     /// Whether those are served at all.
     pub serves_client: bool,
+    /// Whether the folder's front-end makes its pages itself: its `index.html` is every page that is no file.
+    pub spa: bool,
+    /// Where Socket.IO is, or would be: no page is there.
+    pub socketio_path: String,
 }
 
 impl Files {
-    /// Answers a request for a file of the folder. `None`: there is no folder.
+    /// Answers a request for a file of the folder, or for a page of its front-end. `None`: there is no folder.
     pub(super) fn respond(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answer> {
         let folder = self.folder.as_ref()?;
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"));
         }
         let nothing = || plain(StatusCode::NOT_FOUND, "there is nothing here\n");
-        let Some(mut file) = inside(folder, path) else { return Some(nothing()) };
-        if file.is_dir() {
-            if !path.ends_with('/') {
-                return Some(moved(&format!("{path}/")));
+        let found = inside(folder, path).and_then(|mut file| {
+            if file.is_dir() {
+                if let Some(name) = path.rsplit('/').next().filter(|name| !name.is_empty()) {
+                    // Relative, because a proxy may serve this folder below a path that nobody here knows.
+                    return Some(moved(&format!("./{name}/")));
+                }
+                file.push("index.html");
             }
-            file.push("index.html");
+            serve(&file, headers)
+        });
+        let page = || self.is_page(path, headers).then(|| serve(&folder.join("index.html"), headers)).flatten();
+        Some(found.or_else(page).unwrap_or_else(nothing))
+    }
+
+    /// Whether a path without a file is a page that the front-end makes.
+    fn is_page(&self, path: &str, headers: &HeaderMap) -> bool {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        let is_own = OWN_PATHS.contains(&path)
+            || parts.clone().next().is_some_and(|first| OWN_FOLDERS.contains(&first))
+            || path == self.socketio_path.trim_end_matches('/')
+            || path.starts_with(&self.socketio_path);
+        if !self.spa || is_own || parts.clone().any(|part| part.starts_with('.')) {
+            return false;
         }
-        Some(serve(&file, headers).unwrap_or_else(nothing))
+        let kinds: Vec<&str> = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .collect();
+        let takes = |wanted: &str| {
+            kinds.iter().any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted)))
+        };
+        // A browser that goes to a page asks for HTML. Whoever takes anything, as scripts and `curl` do, means a page if
+        // the name is not that of a file.
+        let has_ending = parts.next_back().is_some_and(|name| name.contains('.'));
+        takes("text/html") || !has_ending && (kinds.is_empty() || takes("*/*"))
     }
 
     /// Answers a request for a script of the client: `name` follows the path of the endpoint. `None`: it is none.
@@ -210,7 +248,7 @@ mod tests {
         std::fs::write(site.join(".secret"), "secret").unwrap();
         std::fs::write(folder.path().join("outside.txt"), "outside").unwrap();
         std::os::unix::fs::symlink(folder.path().join("outside.txt"), site.join("link.txt")).unwrap();
-        let files = Files { folder: Some(site), client: None, serves_client: true };
+        let files = Files { folder: Some(site), serves_client: true, socketio_path: "/io/".into(), ..Files::default() };
         (folder, files)
     }
 
@@ -241,6 +279,74 @@ mod tests {
             assert_eq!(answer.status().as_u16(), status, "{path}");
             assert_eq!(answer.headers()[header::CONTENT_TYPE], kind, "{path}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_told_by_a_relative_address() {
+        let (folder, files) = folder();
+        std::fs::create_dir_all(folder.path().join("site/sub/a:b")).unwrap();
+        for (path, location) in
+            [("/sub", "./sub/"), ("//sub", "./sub/"), ("/sub/a:b", "./a:b/"), ("/sub/a%3Ab", "./a%3Ab/")]
+        {
+            assert_eq!(get(&files, path, &[]).headers()[header::LOCATION], location, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_front_end_that_makes_its_pages_gets_its_index_for_them() {
+        let (_folder, mut files) = folder();
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let cases = [
+            ("/users/ada", browser, 200),
+            ("/users/ada/", browser, 200),
+            ("/users/jane.doe", browser, 200),
+            ("/users/ada", "*/*", 200),
+            ("/users/ada", "", 200),
+            ("/users/ada", "application/json", 404),
+            ("/poll/17", browser, 200),
+            ("/wsx", browser, 200),
+            ("/sub/", browser, 200),
+            ("/app.js", "*/*", 404),
+            ("/app.js", "", 404),
+            ("/picture.png", "image/avif,image/webp,image/*,*/*;q=0.8", 404),
+            ("/.secret", browser, 404),
+            ("/.git/config", browser, 404),
+            ("/users/.secret", browser, 404),
+            ("/../outside", browser, 404),
+            ("/link.txt", "*/*", 404),
+            ("/socket.io/", browser, 404),
+            ("/socket.io", browser, 404),
+            ("/socket.io/x", browser, 404),
+            ("/io/", browser, 404),
+            ("/io", browser, 404),
+            ("/io/x", browser, 404),
+            ("/ws/x", browser, 404),
+            ("/healthz/", browser, 404),
+            ("/readyz/x", browser, 404),
+            ("/metrics/", browser, 404),
+            ("/poll/", browser, 404),
+            ("/wires/dialects", browser, 404),
+        ];
+        for (path, accept, status) in cases {
+            let headers = [(header::ACCEPT, accept)];
+            let headers = if accept.is_empty() { &[][..] } else { &headers };
+            files.spa = false;
+            assert_ne!(get(&files, path, headers).status(), StatusCode::OK, "{path} without --spa");
+            files.spa = true;
+            let answer = get(&files, path, headers);
+            assert_eq!(answer.status().as_u16(), status, "{path} {accept}");
+            if status == 200 {
+                assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
+                assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache", "{path}");
+                assert_eq!(answer.body(), "<p>hello", "{path}");
+            }
+        }
+        assert_eq!(get(&files, "/sub", &[]).status(), StatusCode::FOUND, "a folder is a folder");
+        assert_eq!(get(&files, "/sub/a%20b.js", &[]).body(), "0123456789");
+        let head = files.respond(&Method::HEAD, "/users/ada", &HeaderMap::new()).unwrap();
+        assert_eq!(head.status(), StatusCode::OK);
+        let post = files.respond(&Method::POST, "/users/ada", &HeaderMap::new()).unwrap();
+        assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[test]

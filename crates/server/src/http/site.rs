@@ -107,7 +107,9 @@ impl Site {
                 true => assets::document(request.headers()),
                 false => plain(StatusCode::OK, welcome(host.as_deref(), route.local)),
             }),
-            path if path.starts_with(assets::PREFIX) => get(&request, || assets::file(path, request.headers())),
+            path if path.starts_with(assets::PREFIX) && self.files.folder.is_none() => {
+                get(&request, || assets::file(path, request.headers()))
+            }
             "/about.json" => get(&request, || self.about(arrivals, self.may_look(&request, route, peer))),
             "/qr.svg" => get(&request, || picture(request.uri().query().unwrap_or_default())),
             "/wires.json" | "/wires/dialects" if !self.may_look(&request, route, peer) => {

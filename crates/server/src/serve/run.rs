@@ -368,6 +368,8 @@ fn arrivals(
                 folder: config.http.static_dir.clone(),
                 client: config.http.socketio_client.clone(),
                 serves_client: config.socketio.serve_client,
+                spa: config.http.spa,
+                socketio_path: config.socketio.path.clone(),
             },
             wires: config.http.wires.clone(),
             listeners: Vec::new(),

@@ -42,6 +42,9 @@ pub(crate) struct ServeArgs {
     /// Serve this folder at /, for a front-end of your own that uses Socket.IO
     #[arg(long = "static", value_name = "DIR")]
     static_dir: Option<String>,
+    /// With --static: index.html for every path without a file, for a front-end that makes its pages itself
+    #[arg(long)]
+    spa: bool,
     /// Take this Socket.IO event for a message of the chat, such as 'chat message'
     #[arg(long, value_name = "NAME")]
     message_event: Option<String>,
@@ -71,6 +74,7 @@ impl ServeArgs {
             ("--data-dir", "server.data_dir", text(self.data_dir)),
             ("--ephemeral", "server.ephemeral", on(self.ephemeral)),
             ("--static", "http.static_dir", text(self.static_dir)),
+            ("--spa", "http.spa", on(self.spa)),
             ("--message-event", "socketio.message_event", text(self.message_event)),
             ("--log-format", "log.format", text(self.log_format)),
             ("--log-level", "log.level", text(self.log_level)),
@@ -116,7 +120,8 @@ mod tests {
                 "--allow-plaintext",
                 "--data-dir=data",
                 "--ephemeral",
-                "--static=public",
+                "--static=src",
+                "--spa",
                 "--message-event=chat message",
                 "--set=text.style=plain",
                 "--set=limits.nick_chars=20",
@@ -137,7 +142,8 @@ mod tests {
         expected.server.allow_plaintext = true;
         expected.server.data_dir = Some("data".into());
         expected.server.ephemeral = true;
-        expected.http.static_dir = Some("public".into());
+        expected.http.static_dir = Some("src".into());
+        expected.http.spa = true;
         expected.socketio.message_event = "chat message".to_owned();
         expected.text.style = switchboard_server::config::TextStyle::Plain;
         expected.limits.nick_chars = 20;
@@ -162,6 +168,14 @@ mod tests {
 
     #[test]
     fn problems_name_the_flag() {
+        assert_eq!(
+            load(&["--static", "src/main.rs"], &[]),
+            Err("--static: must be a folder, not src/main.rs: that is a file".to_owned())
+        );
+        assert_eq!(
+            load(&["--spa"], &[]),
+            Err("http.static_dir must name the folder with index.html, because http.spa is true".to_owned())
+        );
         assert_eq!(load(&["--listen", "10.0.0.1"], &[]), Err("--listen: needs a port: 10.0.0.1:12345".to_owned()));
         for (arguments, kind) in [
             (&["--log-level", "loud"][..], ErrorKind::InvalidValue),

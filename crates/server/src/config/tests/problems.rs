@@ -71,6 +71,14 @@ fn problems_in_the_file_name_line_and_column() {
             "[http]\norigins = [\"http://[::1]:80\", \"null\"]",
             "FILE:2:11: http.origins must hold origins such as \"https://www.example.org\", not \"null\"",
         ),
+        (
+            "[http]\nstatic_dir = \"/nowhere/at/all\"",
+            "FILE:2:14: http.static_dir must be a folder, not /nowhere/at/all: there is none",
+        ),
+        (
+            "[http]\nsocketio_client = \"/dev/null\"",
+            "FILE:2:19: http.socketio_client must be a folder, not /dev/null: that is a file",
+        ),
         ("[rooms]\nauto_join = [\"\"]", "FILE:2:13: rooms.auto_join must name rooms, which \"\" does not"),
         ("udp.tokens = 1", "FILE:1:14: udp.tokens must be a table of NAME = { token = \"...\", room = \"...\" }"),
         ("[udp.tokens.a]\ntoken = \"0123456789\"", "FILE:1:1: udp.tokens needs the field a.room"),
