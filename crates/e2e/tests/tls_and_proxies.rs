@@ -153,7 +153,7 @@ fn a_trusted_proxy_says_for_whom_it_comes() {
 fn a_trusted_http_proxy_has_to_say_for_whom_it_asks() {
     let mut server = Server::start(ServerOptions::ephemeral().set("server.trusted_proxies=[\"127.0.0.0/8\"]"));
     let address = server.address();
-    let answer = http_get(address, "/");
+    let answer = http_get(address, "/about.json");
     assert_eq!(answer.status, 400, "{answer:?}");
     let ask = |path: &str, forwarded: &str| {
         let more = if path.starts_with("/ws") {

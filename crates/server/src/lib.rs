@@ -5,6 +5,7 @@
 //! makes it durable before anybody sees it.
 
 pub mod admission;
+mod authority;
 mod clock;
 pub mod config;
 pub mod discovery;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use crate::authority::{Host, Origin};
+
 use super::namespaces::{NamespaceEntry, is_path_char};
 use super::secret::{Secret, UdpToken};
 use super::settings::Config;
@@ -108,38 +110,22 @@ pub(super) fn namespaces(entries: &[String]) -> Result<(), String> {
     if entries.len() > 16 { Err("must have at most 16 namespaces".to_owned()) } else { Ok(()) }
 }
 
-/// Host names as a browser sends them, without scheme, path or port.
+/// Host names and addresses as a browser sends them, without scheme, path or port.
 pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
-    match hosts.iter().find(|host| !is_host(host)) {
-        Some(host) => Err(format!("must hold host names such as \"chat.example.org\", not {}", excerpt(host))),
+    match hosts.iter().find(|host| Host::parse(host).is_none()) {
+        Some(host) => Err(format!(
+            "must hold host names such as \"chat.example.org\" or addresses such as \"192.0.2.1\", not {}",
+            excerpt(host)
+        )),
         None => Ok(()),
     }
 }
 
-/// Origins as a browser sends them (RFC 6454 section 6.2), without a path. `null` is what any sandboxed page sends, so
-/// allowing it would allow everybody.
+/// Origins as a browser sends them (RFC 6454 section 6.2), without a path.
 pub(super) fn origins(origins: &[String]) -> Result<(), String> {
-    let allowed = |origin: &&String| {
-        let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        authority.is_some_and(|authority| match authority.rsplit_once(':') {
-            Some((host, port)) if !authority.ends_with(']') => is_host(host) && port.parse::<u16>().is_ok(),
-            Some(_) | None => is_host(authority),
-        })
-    };
-    match origins.iter().find(|origin| !allowed(origin)) {
+    match origins.iter().find(|origin| Origin::parse(origin).is_none()) {
         Some(origin) => Err(format!("must hold origins such as \"https://www.example.org\", not {}", excerpt(origin))),
         None => Ok(()),
-    }
-}
-
-/// A DNS name or IPv4 address, or an IPv6 address in brackets.
-fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-        }
     }
 }
 

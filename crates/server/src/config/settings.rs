@@ -40,8 +40,9 @@ settings! {
         /// Allows addresses other than loopback without TLS. Everybody on the way can then read along.
         allow_plaintext: bool = false;
         /// Networks of the proxies in front of this server, such as `"10.0.0.0/8"`. A connection from one of them must
-        /// say for whom it comes: in a forwarded header, or with `server.proxy_protocol` in its first bytes. From
-        /// anywhere else, such claims are not believed.
+        /// say for whom it comes: in a forwarded header (`X-Forwarded-For`, else `Forwarded`), or with
+        /// `server.proxy_protocol` in its first bytes. The last hop outside these networks is the client; if all are in
+        /// them, the first. From anywhere else, such claims are not believed. See docs/proxies.md.
         trusted_proxies: Vec<IpNet> = Vec::new();
         /// Expects the PROXY protocol (version 1 or 2) from `server.trusted_proxies`.
         proxy_protocol: bool = false;
@@ -104,10 +105,15 @@ settings! {
 
     /// Browsers.
     http: Http {
-        /// Names by which browsers reach this server, such as `"chat.example.org"`. localhost and the listen addresses
-        /// are always allowed; any other Host is refused, which stops DNS rebinding.
+        /// Names and addresses by which browsers reach this server, such as `"chat.example.org"`, or `"203.0.113.7"` where
+        /// that address leads here by way of another machine (port forwarding, containers). No port: any is allowed.
+        /// localhost and the listen addresses are always allowed; any other Host is refused, which stops DNS rebinding,
+        /// and the log says what would allow it.
         hosts: Vec<String> = Vec::new(), check rules::hosts;
-        /// Origins of other sites whose pages may connect, such as `"https://www.example.org"`.
+        /// Origins of other sites whose pages may connect, such as `"https://www.example.org"`, and of applications and
+        /// browser extensions, such as `"capacitor://localhost"`, `"file://"` or `"chrome-extension://ID"`. `"null"` is
+        /// what pages of files send, and any page of anybody that hides its origin (a sandboxed frame): it allows all of
+        /// them.
         origins: Vec<String> = Vec::new(), check rules::origins;
         /// A folder of your own that is served at `/` instead of the page; the namespace `/` of Socket.IO then passes
         /// events on, and the chat is at `/chat`.

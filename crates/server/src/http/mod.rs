@@ -3,8 +3,11 @@
 mod assets;
 mod by_hyper;
 mod files;
+mod forwarded;
+mod health;
 mod origin;
 mod parked;
+mod refusals;
 mod site;
 pub(crate) mod socketio;
 mod upgrade;
@@ -12,17 +15,19 @@ mod whole;
 mod wires;
 
 use crate::admission::Permit;
-use crate::listener::{Route, note_end};
+use crate::listener::{Left, Route, note_end};
 use crate::shard::driver::Local;
 use crate::socket::Socket;
 use by_hyper::{Turn, converse};
 pub(crate) use files::Files;
+pub(crate) use health::Readiness;
 use hyper::Request;
 use hyper::body::Body;
 pub(crate) use origin::Policy;
 use parked::Parked;
+pub(crate) use refusals::Refusals;
 use site::Answer;
-pub(crate) use site::{Readiness, Site};
+pub(crate) use site::Site;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -150,7 +155,7 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
         }
         if !terms.persists {
             Box::pin(close(&visitor.socket)).await;
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(Left.into());
         }
         turn += 1;
         (seen, begun) = (0, Instant::now());
@@ -188,14 +193,21 @@ async fn turn_into(
 async fn more(socket: &Socket, first: &mut Vec<u8>, until: Instant) -> io::Result<()> {
     match timeout_at(until, poll_fn(|context| take_in(socket, context, first))).await {
         Ok(Ok(1..)) => Ok(()),
+        // Between two requests there is nothing to miss.
+        Ok(_) if first.is_empty() => {
+            socket.shut();
+            Err(Left.into())
+        }
         Ok(end) => {
             socket.shut();
             Err(end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
         }
+        Err(_) if first.is_empty() => {
+            Box::pin(close(socket)).await;
+            Err(Left.into())
+        }
         Err(_) => {
-            if !first.is_empty() {
-                say_timeout(socket);
-            }
+            say_timeout(socket);
             Box::pin(close(socket)).await;
             Err(io::ErrorKind::TimedOut.into())
         }

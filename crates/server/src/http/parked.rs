@@ -3,6 +3,7 @@
 use super::site::Answer;
 use super::socketio::{Manner, answer};
 use super::{CHUNK, take_in};
+use crate::listener::Left;
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Underway, Wish};
 use crate::socket::Socket;
@@ -55,7 +56,7 @@ impl Parked {
             }
             while first.len() < CHUNK {
                 if ready!(take_in(socket, context, first))? == 0 {
-                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
+                    return Poll::Ready(Err(io::Error::from(Left)));
                 }
             }
             Poll::Pending

@@ -1,7 +1,10 @@
 //! What HTTP requests are answered: the page and what it asks for, health, metrics, the WebSocket, and how to connect.
 
 use super::files::{Files, percent_decoded};
-use super::origin::Policy;
+use super::forwarded::{Unsaid, Whom, whom};
+use super::health::{self, Readiness};
+use super::origin::{Misled, Policy};
+use super::refusals::Refusals;
 use super::socketio::Endpoint;
 use super::{Reply, Switch, Upgrade};
 use super::{assets, wires};
@@ -15,10 +18,9 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use ipnet::IpNet;
 use serde_json::json;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::{Deflate, handshake};
 
@@ -26,21 +28,6 @@ pub(super) type Answer = Response<Bytes>;
 
 /// Bytes of a picture's text: a URL with room for a join code.
 const QR_BYTES_MAX: usize = 300;
-
-/// Whether the server takes work; told to load balancers at `/readyz`.
-#[derive(Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
-
-impl Readiness {
-    /// From now on the server is ready, or is not.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// The server's pages.
 pub struct Site {
@@ -60,6 +47,8 @@ pub struct Site {
     pub text_port: Option<u16>,
     /// Everybody has to give the join code first.
     pub has_join_code: bool,
+    /// The log of refusals.
+    pub refusals: Refusals,
 }
 
 impl Site {
@@ -71,13 +60,10 @@ impl Site {
         route: Route,
         needs_tls: bool,
     ) -> Reply {
-        let path = request.uri().path();
-        // Health checks come from balancers that know an address and no name.
-        match path {
-            "/healthz" => return self.health(&request, true).into(),
-            "/readyz" => return self.health(&request, self.ready.get() && self.metrics.writable.get() == 1).into(),
-            _ => {}
+        if let Some(answer) = health::answer(&request, || self.ready.get() && self.metrics.writable.get() == 1) {
+            return answer.into();
         }
+        let path = request.uri().path();
         let host = match host_of(&request) {
             Ok(host) => host,
             Err(message) => return plain(StatusCode::BAD_REQUEST, message).into(),
@@ -88,14 +74,21 @@ impl Site {
         let origin = request.headers().get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
         if let Err(misled) = self.policy.check(host.as_deref(), origin.as_deref(), route.local) {
             let status = StatusCode::from_u16(misled.status()).unwrap_or(StatusCode::FORBIDDEN);
-            return plain(status, misled.message()).into();
+            return plain(status, self.refuse(&misled, route)).into();
         }
-        let peer = match client_of(arrivals, request.headers(), route) {
-            Ok(peer) => peer,
-            Err(message) => return plain(StatusCode::BAD_REQUEST, message).into(),
+        let Client { address: peer, is_hidden } = match client_of(arrivals, request.headers(), route) {
+            Ok(client) => client,
+            // A balancer that looks whether there is a page, and a monitor, ask for themselves and have nobody to name.
+            Err(Unsaid::Missing) if path == "/" && !assets::wants_document(request.headers()) => Client::of(route),
+            Err(Unsaid::Missing) if path == "/metrics" => Client::of(route),
+            Err(unsaid) => {
+                self.log_refusal(route, unsaid.message().trim_end());
+                return plain(StatusCode::BAD_REQUEST, unsaid.message()).into();
+            }
         };
+        let may_look = !is_hidden && wires::may_look(&self.wires, route, peer, request.headers());
         let answer = match path {
-            "/ws" => return web_socket(&request, arrivals.conversations.compression_min, peer),
+            "/ws" | "/ws/" => return web_socket(&request, arrivals.conversations.compression_min, peer),
             "/metrics" => get(&request, || {
                 let mut answer = plain(StatusCode::OK, self.metrics.encode());
                 let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -110,9 +103,9 @@ impl Site {
             path if path.starts_with(assets::PREFIX) && self.files.folder.is_none() => {
                 get(&request, || assets::file(path, request.headers()))
             }
-            "/about.json" => get(&request, || self.about(arrivals, self.may_look(&request, route, peer))),
+            "/about.json" => get(&request, || self.about(arrivals, may_look)),
             "/qr.svg" => get(&request, || picture(request.uri().query().unwrap_or_default())),
-            "/wires.json" | "/wires/dialects" if !self.may_look(&request, route, peer) => {
+            "/wires.json" | "/wires/dialects" if !may_look => {
                 plain(StatusCode::FORBIDDEN, "http.wires does not allow it from there\n")
             }
             "/wires.json" if *request.method() == Method::GET => wires::list(&arrivals.shards).await,
@@ -137,8 +130,17 @@ impl Site {
         own.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "there is nothing here\n"))
     }
 
-    fn may_look<B>(&self, request: &Request<B>, route: Route, client: SocketAddr) -> bool {
-        wires::may_look(&self.wires, route, client, request.headers())
+    /// Logs that a browser is refused, and what would allow it; gives the words for the browser.
+    pub(super) fn refuse(&self, misled: &Misled, route: Route) -> String {
+        self.log_refusal(route, &self.policy.advice(misled));
+        misled.message()
+    }
+
+    /// Logs, within bounds, a refusal that the operator may want to do something about.
+    pub(crate) fn log_refusal(&self, route: Route, words: &str) {
+        if let Some(skipped) = self.refusals.note(words, Instant::now()) {
+            tracing::warn!(address = %route.peer, skipped, "refused: {words}");
+        }
     }
 
     /// What the page tells people who want to plug something in.
@@ -155,13 +157,6 @@ impl Site {
             "join_code": self.has_join_code,
             "wires": may_look,
         }))
-    }
-
-    fn health<B>(&self, request: &Request<B>, well: bool) -> Answer {
-        get(request, || match well {
-            true => plain(StatusCode::OK, "ok\n"),
-            false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-        })
     }
 }
 
@@ -214,42 +209,33 @@ pub(super) fn host_of<B>(request: &Request<B>) -> Result<Option<String>, &'stati
     }
 }
 
+/// For whom a request is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    pub(super) address: SocketAddr,
+    /// The proxy does not say who it is: the address is that of the last hop that is known.
+    pub(super) is_hidden: bool,
+}
+
+impl Client {
+    /// Whoever is at the other end of the connection.
+    const fn of(route: Route) -> Self {
+        Self { address: route.peer, is_hidden: route.proxied }
+    }
+}
+
 /// The client: for a trusted proxy's request the one that its forwarded header names, which must be there.
-pub(super) fn client_of(arrivals: &Arrivals, headers: &HeaderMap, route: Route) -> Result<SocketAddr, &'static str> {
+///
+/// # Errors
+/// It is not, or cannot be read.
+pub(super) fn client_of(arrivals: &Arrivals, headers: &HeaderMap, route: Route) -> Result<Client, Unsaid> {
     if !route.proxied {
-        return Ok(route.peer);
+        return Ok(Client::of(route));
     }
-    let list = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let mut hops: Vec<&str> = list.flat_map(|value| value.split(',')).map(str::trim).collect();
-    if hops.is_empty() {
-        let list = headers.get_all(header::FORWARDED).iter().filter_map(|value| value.to_str().ok());
-        hops = list.flat_map(|value| value.split(',')).filter_map(forwarded_for).collect();
-    }
-    // From the right: the last hop that is not a proxy of ours is whom the first of ours saw.
-    for hop in hops.into_iter().rev() {
-        let Some(ip) = address_of(hop) else { break };
-        if !arrivals.is_proxy(ip) {
-            return Ok(SocketAddr::new(ip.to_canonical(), 0));
-        }
-    }
-    Err("a trusted proxy has to say for whom it asks: X-Forwarded-For or Forwarded (RFC 7239)\n")
-}
-
-fn forwarded_for(element: &str) -> Option<&str> {
-    element.split(';').find_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("for").then(|| value.trim_matches('"'))
+    Ok(match whom(headers, |ip| arrivals.is_proxy(ip))? {
+        Whom::Client(address) => Client { address, is_hidden: false },
+        Whom::Hidden(hop) => Client { address: hop.unwrap_or(route.peer), is_hidden: true },
     })
-}
-
-fn address_of(text: &str) -> Option<IpAddr> {
-    if let Ok(ip) = text.parse() {
-        return Some(ip);
-    }
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(address.ip());
-    }
-    text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 fn to_tls(uri: &Uri, host: Option<&str>) -> Answer {

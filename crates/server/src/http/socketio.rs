@@ -184,11 +184,16 @@ impl Endpoint {
             Some(origin) => Some(origin.to_str().map_err(|_| Refused::BadRequest)?),
         };
         let policy = &arrivals.site.policy;
-        policy.check(host.as_deref(), origin, route.local).map_err(|misled| {
-            tracing::warn!(address = %route.peer, "socket.io request refused: {}", misled.message().trim_end());
-            Refused::Forbidden(misled.message().into())
-        })?;
-        client_of(arrivals, request.headers(), route).map_err(bad)
+        policy
+            .check(host.as_deref(), origin, route.local)
+            .map_err(|misled| Refused::Forbidden(arrivals.site.refuse(&misled, route).into()))?;
+        match client_of(arrivals, request.headers(), route) {
+            Ok(client) => Ok(client.address),
+            Err(unsaid) => {
+                arrivals.site.log_refusal(route, unsaid.message().trim_end());
+                Err(bad(unsaid.message()))
+            }
+        }
     }
 
     async fn carry_out<B>(

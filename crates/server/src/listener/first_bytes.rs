@@ -1,5 +1,6 @@
 //! The first bytes of a connection, read until they decide.
 
+use super::Left;
 use crate::socket::Socket;
 use std::io;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl First {
             }
             let wait = silence.filter(|_| self.is_no_word()).unwrap_or(patience);
             match self.read_once(socket) {
-                Ok(0) if self.is_no_word() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) if self.is_no_word() => return Err(Left.into()),
                 // The end decides what was still open: half a request line is nothing that HTTP could go on with.
                 Ok(0) => return Ok(Said::Text),
                 Ok(_) => {}
@@ -64,6 +65,7 @@ impl First {
                         }
                     }
                 }
+                Err(error) if said_nothing && error.kind() == io::ErrorKind::ConnectionReset => return Err(Left.into()),
                 Err(error) => return Err(error),
             }
         }
@@ -77,7 +79,7 @@ impl First {
         let until = Instant::now() + most;
         while self.0.is_empty() {
             match self.read_once(socket) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => return Err(Left.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     match timeout_at(until, socket.readable()).await {

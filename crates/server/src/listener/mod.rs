@@ -25,6 +25,13 @@ use switchboard_core::Via;
 use switchboard_protocols::{Conversation, Frame, Language, Settings, conversation};
 use tokio::time::timeout;
 
+/// What the log says of a proxy that passes raw connections on and names nobody.
+const UNNAMED: &str = "a connection that is not HTTP came from an address of server.trusted_proxies without saying for \
+                       whom: the proxy has to speak the PROXY protocol (with server.proxy_protocol=true), or its address \
+                       is not to be trusted";
+/// What the person behind it is told.
+const UNNAMED_FAREWELL: &[u8] = b"-- A trusted proxy has to say for whom it comes (server.proxy_protocol). Goodbye.\n";
+
 /// A connection on its way to a shard.
 pub struct Accepted {
     /// It does not block.
@@ -104,16 +111,21 @@ impl Arrivals {
 
     async fn begin(&self, local: &Rc<Local>, accepted: Accepted) -> io::Result<()> {
         let Accepted { stream, peer, local: at, pin, mut permit } = accepted;
+        // A browser names the address that it reached, not the one that stands for all of them.
+        let at = if at.ip().is_unspecified() { stream.local_addr()? } else { at };
         let socket = Socket::plain(stream);
         let mut route = Route { peer, local: at, proxied: self.is_proxy(peer.ip()) };
         let mut first = First::default();
         if route.proxied && self.proxy_protocol {
-            let named = timeout(self.handshake_timeout, proxy::read(&socket)).await??;
+            let named = timeout(self.handshake_timeout, proxy::read(&socket)).await.map_err(|_| proxy::missing());
+            let named = named.flatten().inspect_err(|error| {
+                if error.kind() == io::ErrorKind::InvalidData {
+                    self.site.log_refusal(route, &error.to_string());
+                }
+            })?;
             if let Some(client) = named {
                 permit.locate(client.ip()).map_err(io::Error::other)?;
-        // A browser names the address that it reached, not the one that stands for all of them.
-        let at = if at.ip().is_unspecified() { stream.local_addr()? } else { at };
-                route.peer = client;
+                route.peer = SocketAddr::new(client.ip().to_canonical(), client.port());
             }
             route.proxied = false;
         }
@@ -208,6 +220,12 @@ impl Arrivals {
             Said::Text | Said::Silence => Language::Text(self.conversations.text_style),
         };
         if route.proxied {
+            self.site.log_refusal(route, UNNAMED);
+            if matches!(language, Language::Text(_)) {
+                // A fresh socket has room for a line; who closed already does not read it.
+                let _ = socket.try_write(&[io::IoSlice::new(UNNAMED_FAREWELL)]);
+            }
+            socket.shut();
             return Err(foreign("a trusted proxy that does not say for whom it comes"));
         }
         let mut conversation = match language {
@@ -243,7 +261,25 @@ impl Arrivals {
 pub(crate) fn note_end(local: &Local, peer: SocketAddr, error: &io::Error) {
     // Port scans, health checks and spare sockets of browsers end here every second.
     tracing::debug!(address = %peer, %error, "a connection came to nothing");
-    local.environment.metrics.handshake_failures.inc();
+    if !is_of_no_account(error) {
+        local.environment.metrics.handshake_failures.inc();
+    }
+}
+
+/// The end of a connection on which nothing was said, as balancers open and close them to see whether somebody listens,
+/// or on which all was said.
+#[derive(Debug, thiserror::Error)]
+#[error("it left")]
+pub(crate) struct Left;
+
+impl From<Left> for io::Error {
+    fn from(left: Left) -> Self {
+        Self::new(io::ErrorKind::UnexpectedEof, left)
+    }
+}
+
+fn is_of_no_account(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|reason| reason.is::<Left>())
 }
 
 fn foreign(what: &'static str) -> io::Error {

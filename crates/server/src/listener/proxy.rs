@@ -1,5 +1,6 @@
 //! The PROXY protocol, versions 1 and 2: whom a trusted proxy's connection is for.
 
+use super::Left;
 use crate::socket::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -29,9 +30,11 @@ pub(super) async fn read(socket: &Socket) -> io::Result<Option<SocketAddr>> {
         let wanted = wanted.min(buffer.len());
         socket.readable().await?;
         match socket.try_read(&mut buffer[..wanted]) {
+            Ok(0) if head.is_empty() => return Err(Left.into()),
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => head.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && head.is_empty() => return Err(Left.into()),
             Err(error) => return Err(error),
         }
     }
@@ -96,7 +99,16 @@ fn parse_v2(head: &[u8]) -> io::Result<Option<SocketAddr>> {
 }
 
 fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a trusted proxy sent no PROXY header")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a connection from an address of server.trusted_proxies did not begin with a header of the PROXY protocol, which \
+         server.proxy_protocol expects",
+    )
+}
+
+/// The header did not come in time.
+pub(super) fn missing() -> io::Error {
+    broken()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::engine::desk::Desk;
 use crate::engine::driver::{Driver, End, Surroundings};
 use crate::engine::mailbox::Mailbox;
-use crate::http::{Files, Policy, Readiness, Site};
+use crate::http::{Files, Policy, Readiness, Refusals, Site};
 use crate::lan::{Invitation, join_code, reachable};
 use crate::listener::Arrivals;
 use crate::listener::accept::{self, Door};
@@ -359,7 +359,7 @@ fn arrivals(
         conversations,
         tls: certificate.map(|certificate| tls::server_config(certificate)).transpose()?,
         site: Site {
-            policy: Policy { hosts: config.http.hosts.clone(), origins: config.http.origins.clone() },
+            policy: Policy::new(&config.http.hosts, &config.http.origins),
             metrics: metrics.clone(),
             ready,
             header_timeout: limits.header_timeout.duration(),
@@ -375,6 +375,7 @@ fn arrivals(
             listeners: Vec::new(),
             text_port: None,
             has_join_code: config.auth.join_code.is_some(),
+            refusals: Refusals::default(),
         },
         socketio: None,
         pollers: Admission::new(admission_limits(config)),

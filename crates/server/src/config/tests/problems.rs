@@ -65,11 +65,11 @@ fn problems_in_the_file_name_line_and_column() {
         ("[auth]\njoin_code = \"open sesame\"", "FILE:2:13: auth.join_code must be one word, without spaces"),
         (
             "[http]\nhosts = [\"https://example.org\"]",
-            "FILE:2:9: http.hosts must hold host names such as \"chat.example.org\", not \"https://example.org\"",
+            "FILE:2:9: http.hosts must hold host names such as \"chat.example.org\" or addresses such as \"192.0.2.1\", not \"https://example.org\"",
         ),
         (
-            "[http]\norigins = [\"http://[::1]:80\", \"null\"]",
-            "FILE:2:11: http.origins must hold origins such as \"https://www.example.org\", not \"null\"",
+            "[http]\norigins = [\"http://[::1]:80\", \"null\", \"app://x\", \"example.org\"]",
+            "FILE:2:11: http.origins must hold origins such as \"https://www.example.org\", not \"example.org\"",
         ),
         (
             "[http]\nstatic_dir = \"/nowhere/at/all\"",

@@ -4,6 +4,7 @@ mod socket;
 
 use super::upgrade::switch_over;
 use super::{Reply, Switch, Visitor, close, respond, say_timeout};
+use crate::listener::Left;
 use crate::shard::driver::Local;
 use http_body_util::Full;
 use hyper::Request;
@@ -126,5 +127,5 @@ pub(super) async fn converse(local: &Rc<Local>, visitor: Box<Visitor>, first: Ve
         say_timeout(&socket);
     }
     close(&socket).await;
-    Err(served.map_or_else(io::Error::other, |()| io::ErrorKind::UnexpectedEof.into()))
+    Err(served.map_or_else(io::Error::other, |()| Left.into()))
 }
