@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 type Part = (&'static str, fn() -> Result<()>);
 
 /// The parts, the quick ones first.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("gates", gates),
+    ("proxies", proxies),
     ("crowd", crowd),
     ("kills", kills),
     ("seeds", seeds),
@@ -44,6 +45,12 @@ fn gates() -> Result<()> {
     let manifest = "crates/gates/benches/Cargo.toml";
     let arguments = ["bench", "--manifest-path", manifest, "--bench", "instructions"];
     step("cargo", &arguments, &[("GUNGRAUN_RUNNER", &runner.to_string_lossy())])
+}
+
+/// The lines of docs/proxies.md, run with nginx, Caddy and HAProxy.
+fn proxies() -> Result<()> {
+    tools::require(tools::PROXIES)?;
+    step("cargo", &["test", "-p", "switchboard-e2e", "--test", "proxies", "--", "--ignored"], &[])
 }
 
 /// 1,000 Socket.IO clients that poll and 1,000 with WebSockets in one room: nothing lost, nothing twice, in order.

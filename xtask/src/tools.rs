@@ -31,6 +31,13 @@ pub(crate) const TEST: &[Tool] = &[
     tool(&["valgrind"], "valgrind"),
 ];
 
+/// What `cargo xtask long proxies` needs beside that. A module of nginx is a file and no command.
+pub(crate) const PROXIES: &[Tool] = &[
+    tool(&["/usr/lib/nginx/modules/ngx_stream_module.so"], "libnginx-mod-stream"),
+    tool(&["caddy"], "caddy"),
+    tool(&["haproxy"], "haproxy"),
+];
+
 /// What `cargo xtask bench` needs.
 pub(crate) const BENCH: &[Tool] =
     &[tool(&["cc"], "gcc"), tool(&["node"], "nodejs"), tool(&["npm"], "npm"), tool(&["python3"], "python3")];
