@@ -65,7 +65,9 @@ impl First {
                         }
                     }
                 }
-                Err(error) if said_nothing && error.kind() == io::ErrorKind::ConnectionReset => return Err(Left.into()),
+                Err(error) if self.is_no_word() && error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(Left.into());
+                }
                 Err(error) => return Err(error),
             }
         }
