@@ -67,9 +67,13 @@ pub struct Hello {
     pub token: Option<String>,
     /// For each room the last `seq` seen; missed events are replayed.
     pub resume: Vec<(String, Seq)>,
-    /// The position of the last event seen, where the client knows no numbers of rooms: what was stored after it is
-    /// replayed in every room.
+    /// The position of the last event seen, from a client that follows positions and comes back with a token. None: it
+    /// has seen none in its session. If what the session was given after it is not all kept, or no event had this position
+    /// yet, the session starts over.
     pub since: Option<Pos>,
+    /// Where a session begins: the number of the last event seen in the room in which it will speak. What was stored there
+    /// after it is replayed, the latest `limits.replay_events` of it.
+    pub after: Option<Seq>,
     /// Open a further session of the token's user, rather than take the token's session over.
     pub as_new: bool,
 }

@@ -18,15 +18,15 @@ pub const LIST_ROWS_MAX: usize = 500;
 /// session is told so when it returns.
 pub const MISSED_PRIVATE_MAX: usize = 64;
 
-/// Relayed events kept for sessions that were cut off and know the position of the last event they saw. More: the
-/// oldest are forgotten. A session that was away for two minutes misses none as long as there are fewer than 8 a second.
-pub const RECENT_RELAYS_MAX: usize = 1_024;
+/// Bytes of the latest events of the whole server, which are kept as long as any session follows positions (connection
+/// state recovery of Socket.IO). More: the oldest are forgotten, and a session that missed one of them starts over when it
+/// comes back. A session that was away for two minutes missed nothing that is forgotten as long as there are fewer than 400
+/// short events a second.
+pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Bytes of the names, arguments and attachments of those events: what all of them together may cost.
-pub const RECENT_RELAY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Bytes of such events that one returning session is given, the latest ones: half of the smallest usual outbox.
-pub const RETURN_RELAY_BYTES_MAX: usize = 512 * 1024;
+/// What each of those events costs beside its text, its arguments and its attachments, in bytes: the event, its sender
+/// and its place.
+pub const RECENT_EVENT_BYTES: usize = 256;
 
 /// Wrong join codes on one connection before it is closed with `pass_refused`.
 pub const WRONG_PASSES_MAX: u8 = 5;

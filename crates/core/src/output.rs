@@ -2,7 +2,7 @@
 
 use crate::close::CloseReason;
 use crate::event::Event;
-use crate::ids::{ConnectionId, Pos, RoomId, Seq};
+use crate::ids::{ConnectionId, Pos, RoomId, Seq, Time};
 use crate::reply::Reply;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -22,11 +22,12 @@ pub enum Output {
     Detach { connection: ConnectionId, room: RoomId },
     /// The room that the connection speaks in, for protocols that show only where another room is meant.
     Current { connection: ConnectionId, room: Option<RoomId> },
-    /// Replay the room's durable events `after < seq <= through`, holding back what happens meanwhile.
-    Replay { connection: ConnectionId, room: Arc<str>, after: Seq, through: Seq },
-    /// The same where the client knows the position of the last event it saw: the room's durable events after it, but for
-    /// a gap that is told instead of more than `most` of them.
-    Recover { connection: ConnectionId, room: Arc<str>, since: Pos, through: Seq, most: u64 },
+    /// Replay the room's durable events `after < seq <= through`, holding back what happens meanwhile. `pos` and `time`
+    /// are those of the latest event by now: a gap that nothing stored follows is told with them.
+    Replay { connection: ConnectionId, room: Arc<str>, after: Seq, through: Seq, pos: Pos, time: Time },
+    /// Give the connection these events, each with whether it is the user's own, as fast as it takes them, holding back
+    /// what happens meanwhile.
+    Recover { connection: ConnectionId, events: Vec<(Arc<Event>, bool)> },
     /// Read a page of history and answer with [`Reply::History`].
     History { to: ConnectionId, query: HistoryQuery },
     /// Search and answer with [`Reply::Found`].

@@ -1,7 +1,7 @@
 //! Answers to one connection's requests.
 
 use crate::event::Event;
-use crate::ids::{Epoch, Pos, Seq, SessionId, Time, Via};
+use crate::ids::{Epoch, Seq, SessionId, Time, Via};
 use crate::refusal::Refusal;
 use std::sync::Arc;
 
@@ -49,8 +49,6 @@ pub struct Welcome {
     pub resumed: bool,
     /// The session's rooms; the last joined is the current one.
     pub rooms: Vec<RoomRow>,
-    /// The position of the latest event on this node: what comes has later ones.
-    pub pos: Pos,
 }
 
 impl Reply {

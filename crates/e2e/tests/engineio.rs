@@ -15,7 +15,7 @@ fn server() -> Server {
 }
 
 fn options() -> ServerOptions {
-    let options = ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("socketio.recovery=0s");
+    let options = ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("socketio.recovery=false");
     options.set("socketio.namespaces=[\"/echo all\"]").set("limits.messages_per_second=0")
 }
 

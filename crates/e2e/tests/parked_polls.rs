@@ -16,7 +16,7 @@ fn server(shards: usize) -> Server {
 }
 
 fn options() -> ServerOptions {
-    let options = ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("socketio.recovery=0s");
+    let options = ServerOptions::ephemeral().listen("http://127.0.0.1:0").set("socketio.recovery=false");
     let options = options.set("socketio.ping_interval=5m").set("limits.messages_per_second=0");
     options.set("socketio.namespaces=[\"/echo all\"]")
 }

@@ -123,7 +123,13 @@ fn python_with_threads_and_with_asyncio_on_every_transport() {
 #[test]
 fn a_client_that_comes_back_is_recovered_and_given_what_it_missed() {
     let data = TempDir::new().expect("a directory");
-    let options = || ServerOptions::stored(data.path());
+    let options = || {
+        ServerOptions::stored(data.path())
+            .set(NAMESPACES)
+            .set("socketio.recovery=true")
+            .set("limits.messages_per_second=0")
+            .set("limits.commands_per_second=0")
+    };
     let mut server = Server::start(options().listen("0"));
     let port = server.port();
     let mut client = Program::start("recovery", node("recovery.mjs").arg(url(&server)));
@@ -134,6 +140,54 @@ fn a_client_that_comes_back_is_recovered_and_given_what_it_missed() {
     client.out.expect("done");
     client.finish();
     let _ = server.stop();
+}
+
+#[test]
+fn without_recovery_a_client_is_given_nothing_that_nobody_emitted() {
+    let server = server();
+    run("plain", node("plain.mjs").arg(url(&server)));
+}
+
+#[test]
+fn a_page_that_counts_messages_is_given_those_it_has_not_seen() {
+    let options = ServerOptions::ephemeral().arg("--message-event").arg("chat message");
+    let server = Server::start(options.set("limits.messages_per_second=0"));
+    run("offsets", node("offsets.mjs").arg(url(&server)));
+}
+
+#[test]
+fn no_poll_is_answered_with_more_packets_than_the_strictest_client_takes() {
+    let server = Server::start(ServerOptions::ephemeral().set(NAMESPACES).set("limits.commands_per_second=0"));
+    let open = || {
+        let opened = request(&server, "GET /socket.io/?EIO=4&transport=polling", "");
+        let (_, rest) = opened.body.split_once("\"sid\":\"").expect("a handshake");
+        let (sid, _) = rest.split_once('"').expect("a handshake");
+        format!("/socket.io/?EIO=4&transport=polling&sid={sid}")
+    };
+    let poll = |path: &str| -> Vec<String> {
+        request(&server, &format!("GET {path}"), "").body.split('\u{1e}').map(str::to_owned).collect()
+    };
+    let post = |path: &str, body: &str| {
+        let headers = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        assert_eq!(request(&server, &format!("POST {path}"), &headers).body, "ok");
+    };
+    let (sender, receiver) = (open(), open());
+    for path in [&sender, &receiver] {
+        post(path, "40/game,");
+        assert!(poll(path)[0].starts_with("40/game,{\"sid\":"));
+    }
+    let events: Vec<String> = (0..100).map(|number| format!("42/game,[\"n\",{number}]")).collect();
+    post(&sender, &format!("{}\u{1e}42/game,7[\"all\"]", events.join("\u{1e}")));
+    assert!(poll(&sender)[0].starts_with("43/game,7"), "all of it was passed on");
+    let mut heard = Vec::new();
+    let mut sizes = Vec::new();
+    while heard.last().is_none_or(|packet| packet != "42/game,[\"all\"]") {
+        let packets = poll(&receiver);
+        sizes.push(packets.len());
+        heard.extend(packets);
+    }
+    assert_eq!(heard[..100], events);
+    assert!(sizes.iter().all(|size| *size <= 16) && sizes.contains(&16), "{sizes:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) fn json() -> Box<dyn FnMut()> {
 pub(crate) fn socketio() -> Box<dyn FnMut()> {
     let namespaces = Namespaces::new(vec![Namespace::chat("/")], None, Arc::default());
     let namespace = namespaces.find("/").expect("it was just put there");
-    let tongue = Tongue { namespace, offsets: None, packed: false };
+    let tongue = Tongue { namespace, offsets: None, numbers: false, packed: false };
     repeat(Language::SocketIo(Some(tongue)), Framing::WebSocket)
 }
 

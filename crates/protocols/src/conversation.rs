@@ -84,6 +84,9 @@ pub trait Conversation: Send {
         None
     }
 
+    /// The server ended a session that this one carries. A peer that has no other may be given time to go by itself.
+    fn branch_ended(&mut self, _now: Tick) {}
+
     /// The connection goes on on another transport, whose framing is this. What waited for it is framed anew by
     /// whoever keeps it.
     fn upgrade(&mut self, _now: Tick, _framing: Framing) {}

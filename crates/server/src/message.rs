@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, PoisonError};
 use switchboard_core::output::{HistoryQuery, SearchQuery};
 use switchboard_core::sessions::Peer;
-use switchboard_core::{Body, CloseReason, Command, ConnectionId, Event, Output, Pos, Request, RoomId, Seq, Target};
+use switchboard_core::{Body, CloseReason, Command, ConnectionId, Event, Output, Request, RoomId, Seq, Target};
 use switchboard_protocols::{Dialect, Frame, compressed, encode};
 use switchboard_store::{Page, StoreError};
 
@@ -163,14 +163,6 @@ pub enum Read {
         room: Arc<str>,
         after: Seq,
         through: Seq,
-    },
-    /// The same where a position is known instead of a number. It comes back as a [`Read::Replay`].
-    Recover {
-        room: Arc<str>,
-        since: Pos,
-        through: Seq,
-        /// Events that are read at most. More: none is.
-        most: u64,
     },
     History(HistoryQuery),
     Search(SearchQuery),

@@ -95,13 +95,6 @@ pub trait Reader: Send {
     /// The database cannot be read.
     fn search(&mut self, room: &str, query: &str, before: Option<Seq>, limit: u32) -> Result<Page, StoreError>;
 
-    /// The number of the room's last durable event at or before a position; where all of those are trimmed, the one
-    /// before the first that is still there.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    fn seq_at(&mut self, room: &str, pos: Pos) -> Result<Seq, StoreError>;
-
     /// The highest position that is indexed; a search finds no event beyond it.
     ///
     /// # Errors

@@ -269,13 +269,6 @@ impl Reader for MemoryReader {
         })
     }
 
-    fn seq_at(&mut self, room: &str, pos: Pos) -> Result<Seq, StoreError> {
-        let log = self.read();
-        let Some(Room { record, events }) = log.rooms.get(room) else { return Ok(0) };
-        let earlier = events.partition_point(|event| event.pos <= pos);
-        Ok(record.first_seq.saturating_sub(1) + earlier as u64)
-    }
-
     fn search(&mut self, room: &str, query: &str, before: Option<Seq>, limit: u32) -> Result<Page, StoreError> {
         let query = Query::parse(query);
         // The texts are compared outside the lock, so that a search does not hold up the writer.

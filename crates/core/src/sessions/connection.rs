@@ -1,6 +1,7 @@
 //! What is kept of each connection and of each session.
 
 use super::rates::Bucket;
+use super::recent::Follows;
 use crate::event::Event;
 use crate::ids::{ConnectionId, Realm, RoomId, SessionId, Time, UserId, Via};
 use smallvec::SmallVec;
@@ -24,13 +25,15 @@ pub struct Peer {
     pub realm: Realm,
     /// It is given its own messages too, like everybody else's.
     pub hears_itself: bool,
+    /// It is told the position of each event, and comes back by the last one.
+    pub follows: bool,
 }
 
 impl Peer {
     /// A connection into the chat that is not resumable.
     #[must_use]
     pub const fn new(via: Via, address: Option<IpAddr>) -> Self {
-        Self { via, address, resumable: false, keep_ms: 0, realm: Realm(0), hears_itself: false }
+        Self { via, address, resumable: false, keep_ms: 0, realm: Realm(0), hears_itself: false, follows: false }
     }
 }
 
@@ -95,6 +98,8 @@ pub(super) struct Session {
     pub(super) typing_after: Time,
     /// What it could not be given while it was cut off. Almost always empty, hence the box.
     pub(super) missed: Option<Box<Missed>>,
+    /// Where its client is told the position of each event.
+    pub(super) follows: Option<Box<Follows>>,
 }
 
 /// Whether a session has a connection.
@@ -124,6 +129,7 @@ impl Session {
             messages: Bucket::default(),
             typing_after: Time(0),
             missed: None,
+            follows: None,
         }
     }
 

@@ -54,7 +54,10 @@ impl Sessions {
         if let Link::Cut(ends) = link {
             self.expiring.remove(&(ends, session));
         }
-        self.sessions.remove(&session);
+        let ended = self.sessions.remove(&session);
+        if ended.is_some_and(|ended| ended.follows.is_some()) {
+            self.recent.unfollow();
+        }
         self.users.remove_session(user, session);
     }
 

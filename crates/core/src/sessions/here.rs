@@ -1,6 +1,6 @@
 //! The rooms that somebody on this node is in: their members, and who has still to be told how many.
 
-use crate::ids::{RoomId, SessionId, Time};
+use crate::ids::{Pos, RoomId, SessionId, Time};
 use crate::limits::{PRESENCE_INTERVAL_MS, VERY_LARGE_ROOM};
 use crate::rooms::Rooms;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ pub(super) struct RoomHere {
     pub(super) users: u32,
     /// Connections that hear the room and are not members of it.
     pub(super) observers: u32,
+    /// The position of the latest event of the room that was kept for sessions that come back, and is not any more.
+    pub(super) forgotten: Pos,
     /// It has history too, and counts with those that have.
     has_history: bool,
     /// When the number of members will be told, if it changed and was not.
@@ -67,6 +69,7 @@ impl RoomsHere {
             members: BTreeSet::new(),
             users: 0,
             observers: 0,
+            forgotten: 0,
             has_history,
             count_due: None,
             count_after: Time(0),

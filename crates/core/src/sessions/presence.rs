@@ -13,8 +13,12 @@ impl Sessions {
         let user = self.sessions[&session].user;
         let first = !self.is_user_in(user, room);
         let key = (Arc::clone(self.users[user].nick.folded()), session);
+        let at = self.next_pos.saturating_sub(1);
         if let Some(session) = self.sessions.get_mut(&session) {
             session.rooms.push(room);
+            if let Some(follows) = &mut session.follows {
+                follows.enter(room, at);
+            }
         }
         let here = &mut self.here[room];
         here.members.insert(key);
@@ -47,6 +51,9 @@ impl Sessions {
         let key = (Arc::clone(self.users[from.user].nick.folded()), session);
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.rooms.retain(|other| *other != room);
+        if let Some(follows) = &mut known.follows {
+            follows.leave(room);
+        }
         // A connection that is gone already needs no telling.
         if let Some(connection) = known.connection().filter(|connection| self.connections.contains_key(connection)) {
             out.push(Output::Detach { connection, room });

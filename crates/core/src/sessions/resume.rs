@@ -2,12 +2,12 @@
 
 use super::Sessions;
 use super::connection::{Link, Missed, Stage};
-use super::recent;
+use super::recent::MissedEvent;
 use super::turn::{Ask, Turn};
 use crate::close::CloseReason;
 use crate::event::{Body, Event};
-use crate::ids::{ConnectionId, Pos, RoomId, Seq, SessionId};
-use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX, RETURN_RELAY_BYTES_MAX};
+use crate::ids::{ConnectionId, RoomId, Seq, SessionId};
+use crate::limits::{MISSED_PRIVATE_MAX, RESUME_ROOMS_MAX};
 use crate::names::RoomName;
 use crate::output::Output;
 use std::collections::BTreeMap;
@@ -15,6 +15,14 @@ use std::sync::Arc;
 
 /// For each room the last `seq` that the client saw.
 pub(super) type Seen = BTreeMap<Arc<str>, Seq>;
+
+/// What a client that takes its session over is given.
+pub(super) enum Replayed<'a> {
+    /// What is stored, by what it saw of each room, and private messages.
+    Stored(&'a Seen),
+    /// These events, which are all that it missed.
+    Events(Vec<MissedEvent>),
+}
 
 impl Sessions {
     /// What a client says it saw, under the rooms' canonical names. What is no room's name is left out; of several
@@ -29,8 +37,9 @@ impl Sessions {
         seen
     }
 
-    /// Gives a session that is alive to a new connection. The old one, if it has one, is closed; nobody else notices.
-    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, ask: &Ask, seen: &Seen, since: Option<Pos>) {
+    /// Gives a session that is alive to a new connection, with what it missed. The old one, if it has one, is closed;
+    /// nobody else notices.
+    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, ask: &Ask, missed: Replayed<'_>) {
         self.stop_observing(ask.connection, turn.out);
         self.let_go(ask.session, turn.out);
         let Some(session) = self.sessions.get_mut(&ask.session) else { return };
@@ -39,14 +48,21 @@ impl Sessions {
         session.link = Link::Connected(ask.connection);
         session.peer = connection.peer;
         let rooms = session.rooms.clone();
-        let missed = session.missed.take();
+        let private = session.missed.take();
         self.welcome(turn, ask, true);
         self.attach_all(ask, turn.out);
-        // Before the replays: what a replay holds back is bounded, and these need not be.
-        if let Some(missed) = missed {
-            self.tell_missed(turn, ask.connection, *missed);
+        match missed {
+            // Private messages are among these.
+            Replayed::Events(events) if events.is_empty() => {}
+            Replayed::Events(events) => turn.push(Output::Recover { connection: ask.connection, events }),
+            Replayed::Stored(seen) => {
+                // Before the replays: what a replay holds back is bounded, and these need not be.
+                if let Some(private) = private {
+                    self.tell_missed(turn, ask.connection, *private);
+                }
+                self.replay_all(turn, ask.connection, &rooms, seen);
+            }
         }
-        self.replay_all(turn, ask.connection, &rooms, seen, since);
     }
 
     /// Attaches the session's connection to all its rooms.
@@ -60,54 +76,29 @@ impl Sessions {
     }
 
     /// Replays what was missed in these rooms, as far as the client said what it saw.
-    pub(super) fn replay_all(
-        &mut self,
-        turn: &mut Turn<'_>,
-        connection: ConnectionId,
-        rooms: &[RoomId],
-        seen: &Seen,
-        since: Option<Pos>,
-    ) {
-        if let Some(since) = since {
-            self.replay_relays(turn, connection, rooms, since);
-        }
+    pub(super) fn replay_all(&mut self, turn: &mut Turn<'_>, connection: ConnectionId, rooms: &[RoomId], seen: &Seen) {
         let mut replays = Vec::new();
         for room in rooms {
             let name = Arc::clone(&self.here[*room].name);
-            let latest = turn.rooms.seq(&name);
             if let Some(seq) = seen.get(&name) {
                 replays.extend(self.replay(turn, connection, &name, *seq));
-            } else if let Some(since) = since
-                && latest > 0
-            {
-                let most = self.limits.replay_events;
-                replays.push(Output::Recover { connection, room: name, since, through: latest, most });
             }
         }
         // After every gap: what is told behind a replay waits for it, and a gap must not come after what follows it.
         turn.out.append(&mut replays);
     }
 
-    /// Gives a session that came back the events that were passed on while it was away.
-    fn replay_relays(&self, turn: &mut Turn<'_>, to: ConnectionId, rooms: &[RoomId], since: Pos) {
-        let Some(session) = self.session_of(to) else { return };
-        let (user, hears_itself) = (self.sessions[&session].user, self.sessions[&session].peer.hears_itself);
-        let names: Vec<_> = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
-        let mut events: Vec<&Arc<Event>> = self.recent.missed(since, session, &names).collect();
-        let mut bytes = 0;
-        // The latest as far as there is room for them.
-        let fitting = events.iter().rev().take_while(|event| {
-            bytes += recent::weight(event);
-            bytes <= RETURN_RELAY_BYTES_MAX
-        });
-        let fitting = fitting.count();
-        for event in events.drain(events.len() - fitting..) {
-            let from = event.body.sender();
-            if from.is_some_and(|from| from.session == session && !hears_itself) {
-                continue;
-            }
-            let own = from.is_some_and(|from| from.user == user);
-            turn.push(Output::Deliver { to, event: Arc::clone(event), own });
+    /// Gives a session that begins the history of the room in which it speaks, from after a number: the latest
+    /// `limits.replay_events` of it.
+    pub(super) fn replay_current(&self, turn: &mut Turn<'_>, ask: &Ask, seen: Seq) {
+        let Some(room) = self.sessions.get(&ask.session).and_then(|session| session.current()) else { return };
+        let name = &self.here[room].name;
+        let latest = turn.rooms.seq(name);
+        let stored_after = turn.rooms.first_seq(name).saturating_sub(1);
+        let after = seen.max(stored_after).max(latest.saturating_sub(self.limits.replay_events));
+        if after < latest {
+            let replay = self.stored(turn, ask.connection, name, (after, latest));
+            turn.push(replay);
         }
     }
 
@@ -136,10 +127,22 @@ impl Sessions {
             let event = self.event(turn.now, Some(Arc::clone(room)), gap);
             turn.push(Output::Deliver { to: connection, event, own: false });
         }
-        (latest > after).then(|| Output::Replay { connection, room: Arc::clone(room), after, through: latest })
+        (latest > after).then(|| self.stored(turn, connection, room, (after, latest)))
     }
 
-    fn tell_missed(&mut self, turn: &mut Turn<'_>, to: ConnectionId, missed: Missed) {
+    /// Replays the events of a room after a number and through another.
+    fn stored(
+        &self,
+        turn: &Turn<'_>,
+        connection: ConnectionId,
+        room: &Arc<str>,
+        (after, through): (Seq, Seq),
+    ) -> Output {
+        let pos = self.next_pos.saturating_sub(1);
+        Output::Replay { connection, room: Arc::clone(room), after, through, pos, time: turn.now }
+    }
+
+    pub(super) fn tell_missed(&mut self, turn: &mut Turn<'_>, to: ConnectionId, missed: Missed) {
         if missed.dropped > 0 {
             let text = format!("{} older private messages were not kept while you were away", missed.dropped);
             let notice = Body::Notice { code: "missed_private", text: Arc::from(text) };

@@ -1,6 +1,7 @@
 //! How events are made and who is given them.
 
 use super::Sessions;
+use super::recent::Receivers;
 use crate::event::{Body, Event, Sender};
 use crate::ids::{ConnectionId, RoomId, SessionId, Time, UserId};
 use crate::output::Output;
@@ -39,7 +40,11 @@ impl Sessions {
     }
 
     /// Gives an event to everybody who hears the room, `except` these.
-    pub(super) fn publish(&self, room: RoomId, event: Arc<Event>, except: OwnConnections, out: &mut Vec<Output>) {
+    pub(super) fn publish(&mut self, room: RoomId, event: Arc<Event>, except: OwnConnections, out: &mut Vec<Output>) {
+        // Who was writing while somebody was away is of no interest; whoever publishes what has no room keeps it.
+        if event.room.is_some() && !matches!(event.body, Body::Typing { .. }) {
+            self.keep_recent(&event, Receivers::Room);
+        }
         let here = &self.here[room];
         if here.members.len() + here.observers as usize > except.len() {
             out.push(Output::Publish { room, event, except });
@@ -49,7 +54,7 @@ impl Sessions {
     /// Gives an event that `user` caused to everybody who hears the room: to the others as it is, to the user's own
     /// connections as their own, and not to `asker`, which has its answer.
     pub(super) fn publish_from(
-        &self,
+        &mut self,
         user: UserId,
         asker: Option<ConnectionId>,
         room: RoomId,

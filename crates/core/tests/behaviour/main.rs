@@ -6,6 +6,7 @@ mod laws;
 mod nicks;
 mod presence;
 mod reading;
+mod recovering;
 mod relays;
 mod resuming;
 mod rooms;

@@ -2,7 +2,7 @@
 
 use crate::world::{World, as_new, join, leave};
 use std::sync::Arc;
-use switchboard_core::{Attachments, Command, Hello, SessionId};
+use switchboard_core::{Attachments, Command, SessionId};
 
 fn emit(to: Option<SessionId>) -> Command {
     Command::Relay { name: "draw".to_owned(), args: Arc::from("[1]"), binary: Attachments::default(), to, room: None }
@@ -55,23 +55,4 @@ fn it_may_be_for_one_session() {
     assert!(world.hears(eve).is_empty());
     world.disconnect(bob);
     assert_eq!(world.answer(ada, emit(to)), ["no no_such_user"]);
-}
-
-#[test]
-fn who_comes_back_with_a_position_is_given_what_was_passed_on_meanwhile() {
-    let mut world = World::new();
-    let (ada, bob) = (world.enter(1, "ada"), world.enter(2, "bob"));
-    let token = world.token(bob);
-    world.ask(ada, emit(None));
-    let since = world.sessions.next_pos() - 1;
-    world.hears(bob);
-    world.disconnect(bob);
-    world.ask(ada, emit(None));
-    world.ask(ada, emit(None));
-    let again = world.connect(3);
-    let hello = Hello { token: Some(token), since: Some(since), ..Hello::default() };
-    world.ask(again, Command::Hello(hello));
-    let heard = world.hears(again);
-    let relayed = heard.iter().filter(|line| *line == "- ada emits draw [1]").count();
-    assert_eq!(relayed, 2, "{heard:?}");
 }

@@ -309,15 +309,13 @@ impl World {
                     let name = room.map(|room| Arc::clone(&self.names[&room]));
                     self.hear(connection, Heard::Current(name));
                 }
-                Output::Recover { connection, room, since, through, most: _ } => {
-                    let stored = self.stored.get(&room).cloned().unwrap_or_default();
-                    for event in stored {
-                        if event.pos > since && event.seq().is_some_and(|seq| seq <= through) {
-                            self.hear(connection, Heard::Event { event, own: false });
-                        }
+                Output::Recover { connection, events } => {
+                    assert!(events.is_sorted_by_key(|(event, _)| event.pos), "in order");
+                    for (event, own) in events {
+                        self.hear(connection, Heard::Event { event, own });
                     }
                 }
-                Output::Replay { connection, room, after, through } => {
+                Output::Replay { connection, room, after, through, .. } => {
                     let stored = self.stored.get(&room).cloned().unwrap_or_default();
                     let missed: Vec<_> = stored
                         .into_iter()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use switchboard_core::sessions::{Peer, SessionsSettings};
 use switchboard_core::{
-    Command, ConnectionId, Epoch, Event, Limits, Output, Reply, Request, RoomId, Rooms, Sessions, Time, Via,
+    Command, ConnectionId, Epoch, Event, Hello, Limits, Output, Reply, Request, RoomId, Rooms, Sessions, Time, Via,
 };
 use switchboard_protocols::conversation::{self, Choice};
 use switchboard_protocols::text::commands::{Said, parse};
@@ -28,6 +28,8 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"1j{\"type\":\"message\",\"text\":\"hi\",\"id\":\"0123456789abcdef\"}\n",
     b"1j{\"type\":\"message\",\"to\":\"ada\",\"text\":\"psst\"}\n",
     b"1j{\"type\":\"event\",\"name\":\"x\"}\n",
+    b"2r$2 1\n",
+    b"2r$2\n",
     b"0t/join dev\n",
     b"1t/leave\n",
     b"1t/nick ada\n",
@@ -135,6 +137,13 @@ impl World {
                     self.ask(connection, request);
                 }
             }
+            // Comes back by a position, or by none.
+            Some('r') => {
+                let text = self.with_tokens(characters.as_str());
+                let (token, since) = text.split_once(' ').unwrap_or((&text, ""));
+                let (token, since) = (Some(token.to_owned()), since.parse().ok());
+                self.ask(connection, Request::plain(Command::Hello(Hello { token, since, ..Hello::default() })));
+            }
             Some(_) | None => {}
         }
     }
@@ -151,7 +160,8 @@ impl World {
 
     fn connect(&mut self, connection: ConnectionId) {
         if self.open.insert(connection) {
-            let peer = Peer { resumable: connection.0.is_multiple_of(2), ..Peer::new(Via::Tcp, None) };
+            let follows = connection.0 == 2;
+            let peer = Peer { resumable: connection.0.is_multiple_of(2), follows, ..Peer::new(Via::Tcp, None) };
             self.tell(|world, out| world.sessions.connect(connection, peer, out));
         }
     }
@@ -250,8 +260,11 @@ impl World {
             Output::Replay { room, after, through, .. } => {
                 assert!(after < through && through <= self.last_seq.get(&room).copied().unwrap_or_default());
             }
-            Output::Recover { room, through, .. } => {
-                assert!(through > 0 && through <= self.last_seq.get(&room).copied().unwrap_or_default());
+            Output::Recover { connection, events } => {
+                assert!(self.open.contains(&connection) && events.is_sorted_by_key(|(event, _)| event.pos));
+                for (event, own) in events {
+                    show(&event, own);
+                }
             }
             Output::History { to, query } => {
                 assert!(self.open.contains(&to) && query.limit > 0, "{query:?}");

@@ -285,7 +285,7 @@ impl World {
         self.output(Output::Attach { connection, room, name: name.into() });
         self.output(Output::Current { connection, room: Some(room) });
         if is_first && after < through {
-            self.output(Output::Replay { connection, room: name.into(), after, through });
+            self.output(Output::Replay { connection, room: name.into(), after, through, pos: u64::MAX, time: Time(0) });
         }
     }
 
@@ -314,7 +314,6 @@ impl World {
                 let missed = &self.stored[place][*after as usize..*through as usize];
                 missed.iter().take(count.max(1)).cloned().collect()
             }
-            Read::Recover { .. } => unreachable!("no connection here resumes by position"),
             Read::History(_) | Read::Search(_) => self.stored[0].iter().take(count).cloned().collect(),
         };
         let page = Page { events, more: false };

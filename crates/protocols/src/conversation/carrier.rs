@@ -35,6 +35,9 @@ pub trait Upper: Send {
 
     /// The conversation of a session that is carried here.
     fn branch(&mut self, branch: u32, framing: Framing) -> Option<Box<dyn Conversation>>;
+
+    /// The server ended a session that is carried here.
+    fn branch_ended(&mut self, _now: Tick) {}
 }
 
 /// The way down for [`Upper`]: messages to send, and requests to make.
@@ -265,6 +268,10 @@ impl Conversation for Carrier {
 
     fn branch(&mut self, branch: u32) -> Option<Box<dyn Conversation>> {
         self.upper.branch(branch, self.framing)
+    }
+
+    fn branch_ended(&mut self, now: Tick) {
+        self.upper.branch_ended(now);
     }
 
     fn upgrade(&mut self, _now: Tick, framing: Framing) {

@@ -4,9 +4,8 @@ use super::{Act, Conversation, Tick};
 use crate::frame::{Dialect, Frame, Framing, Language};
 use crate::json::replies::{acknowledgement, untyped};
 use crate::json::write::{Object, string};
-use crate::socketio::encode::{Offset, begin, message, together};
+use crate::socketio::encode::{begin, message, together};
 use crate::socketio::namespace::{Namespaces, Shows, Tongue};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use switchboard_core::{Body, CloseReason, Event, Refusal, Reply, SessionId, Welcome};
@@ -84,11 +83,13 @@ impl Member {
         })
     }
 
-    /// The welcome: what the library needs, then the session as the vocabulary tells it, then where the stream of
-    /// events stands. The last has no name, so that no handler fires, and still the library remembers it: a socket
-    /// that is cut before its first event can come back, too.
+    /// The welcome: what the library needs, then the session as the vocabulary tells it. A socket that is cut before its
+    /// first event comes back without a position, and the core knows where its session began.
     fn welcome(&mut self, welcome: &Welcome) -> Frame {
-        self.standing.set(Stands::In);
+        // Its client may have left before it was in.
+        if self.standing.get() != Stands::Ended {
+            self.standing.set(Stands::In);
+        }
         self.session = Some(welcome.session);
         let kept = self.pid.take().filter(|_| welcome.resumed);
         // What has the session's token is never compressed: the length would tell something of it to who can choose the
@@ -105,15 +106,6 @@ impl Member {
         if self.tongue.namespace.shows == Shows::Vocabulary {
             let reply = Reply::Welcome(Box::new(welcome.clone()));
             frames.push(self.event_in(framing, "welcome", |out| untyped(out, &reply, &self.namespaces.speech)));
-        }
-        if let Some(recovery) = self.tongue.offsets
-            && !welcome.resumed
-        {
-            let Offset { epoch, pos } = Offset { epoch: recovery.epoch.0, pos: welcome.pos };
-            frames.push(self.packet('2', None, |out| {
-                // Writing into a vector cannot fail.
-                let _ = write!(out, "[\"{epoch:016x}.{pos}\"]");
-            }));
         }
         together(self.framing, &frames)
     }
@@ -180,7 +172,8 @@ impl Conversation for Member {
     fn farewell(&mut self, reason: CloseReason) -> Option<Frame> {
         let was = self.standing.get();
         self.standing.set(Stands::Ended);
-        let tells = was == Stands::In && !matches!(reason, CloseReason::Quit | CloseReason::PeerGone);
+        // Who said that it leaves its namespace was marked as ended then.
+        let tells = was == Stands::In && reason != CloseReason::PeerGone;
         tells.then(|| self.packet('1', None, |_| {}))
     }
 

@@ -9,23 +9,27 @@ use crate::json::write::{Object, string};
 use crate::socketio::assembly::Assembly;
 use crate::socketio::encode::{Offset, begin, is_ours, put_args};
 use crate::socketio::msgpack;
-use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Said, Tongue};
+use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Recovery, Said, Shows, Tongue};
 use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use switchboard_core::{Attachments, CloseReason, Code, Command, Hello, Refusal, Request};
+use switchboard_core::{Attachments, CloseReason, Code, Command, Hello, Pos, Refusal, Request, Seq};
 
 /// Bytes of a namespace's path that are looked at; no namespace's is longer.
 const PATH_BYTES_MAX: usize = 256;
+/// How long a client whose last socket the server ended has to close the connection, as libraries do by themselves, in
+/// milliseconds. A packet that closes it at once would overtake the one that says why.
+const LEAVE_MS: u64 = 5_000;
 
 /// What is known of a client before it says anything.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// Its session, a secret of which the ids of sockets without a session in the core are made.
     pub session: Sid,
-    /// It may be given the position of each event as a further argument.
+    /// Where all sockets have connection state recovery, it may be given the position of each event as a further argument.
     pub takes_offsets: bool,
     /// When it must have joined a namespace.
     pub connect_by: Tick,
@@ -44,6 +48,8 @@ pub struct Sockets {
     next_branch: u32,
     assembly: Option<Box<Assembly>>,
     joined_any: bool,
+    /// When a client whose last socket the server ended must have closed the connection.
+    leave_by: Option<Tick>,
     /// The client's parser, which its first message shows: the msgpack one sends bytes only.
     packed: Option<bool>,
 }
@@ -54,6 +60,10 @@ struct Socket {
     /// Its session's number; none if it has none in the core.
     branch: Option<u32>,
     standing: Standing,
+    /// Its session follows positions.
+    follows: bool,
+    /// It counts messages.
+    numbers: bool,
 }
 
 /// A session that begins.
@@ -63,14 +73,47 @@ struct Opening {
     standing: Standing,
     /// What it came with, if it says that it was here before.
     pid: Option<Box<str>>,
+    offsets: Option<Recovery>,
+    numbers: bool,
 }
 
-/// What connection state recovery adds to what a socket says of itself.
+/// How a socket wants to hear what it missed, as it says in `auth`. What is of another type than it should be says
+/// nothing.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Recover {
-    pid: Option<String>,
-    offset: Option<String>,
+struct Wishes {
+    /// Connection state recovery, or none.
+    recover: Value,
+    /// The session it comes back to; the library adds it and the next.
+    pid: Value,
+    /// The position of the last event that it heard there.
+    offset: Value,
+    /// The number of the last message that it saw.
+    #[serde(rename = "serverOffset")]
+    server_offset: Value,
+}
+
+impl Wishes {
+    fn read(auth: &str) -> Self {
+        serde_json::from_str(auth).unwrap_or_default()
+    }
+
+    /// The position of the last event that the socket heard in the session that it comes back to. One that was not given
+    /// out in this life of the database, or is none at all, is none that an event has had.
+    fn since(&self, recovery: Recovery) -> Option<Pos> {
+        if self.offset.is_null() {
+            return None;
+        }
+        let offset = self.offset.as_str().and_then(Offset::read);
+        let offset = offset.filter(|offset| offset.epoch == recovery.epoch.0);
+        Some(offset.map_or(Pos::MAX, |offset| offset.pos))
+    }
+
+    /// The number of the last message that the socket saw, if it counts them.
+    fn after(&self) -> Option<Seq> {
+        // A number that is too small or too large is the smallest or the largest.
+        self.server_offset.as_f64().map(|number| number as Seq)
+    }
 }
 
 impl Sockets {
@@ -85,6 +128,7 @@ impl Sockets {
             next_branch: 0,
             assembly: None,
             joined_any: false,
+            leave_by: None,
             packed: None,
         }
     }
@@ -144,7 +188,7 @@ impl Sockets {
                 self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
                 let standing = Standing::default();
                 standing.set(Stands::In);
-                self.sockets.push(Socket { namespace, branch: None, standing });
+                self.sockets.push(Socket { namespace, branch: None, standing, follows: false, numbers: false });
                 let sid = self.lone_id(namespace);
                 down.send(&[], |out| {
                     begin(out, '0', &namespace.path, None, 0);
@@ -173,25 +217,23 @@ impl Sockets {
         auth: &str,
         down: &mut Down<'_>,
     ) {
-        let recover: Recover = match self.offsets() {
-            Some(_) => serde_json::from_str(auth).unwrap_or_default(),
-            None => Recover::default(),
-        };
-        let here = self.namespaces.recovery.map(|recovery| recovery.epoch.0);
-        hello.since = recover
-            .offset
-            .as_deref()
-            .and_then(Offset::read)
-            .filter(|offset| Some(offset.epoch) == here)
-            .map(|offset| offset.pos);
-        // Without a place in the stream nobody could say what it missed: it starts over.
-        hello.token = recover.pid.clone().filter(|_| hello.since.is_some());
-        let again = place.filter(|place| self.sockets[*place].standing.get() == Stands::Refused);
-        let branch = match again.and_then(|place| self.sockets[place].branch) {
-            Some(branch) => {
-                self.sockets.iter().filter(|socket| socket.branch == Some(branch)).for_each(|socket| {
-                    socket.standing.set(Stands::Asking);
-                });
+        let wishes = Wishes::read(auth);
+        let offsets = self.offsets(&wishes);
+        if let (Some(recovery), Some(pid)) = (offsets, wishes.pid.as_str()) {
+            hello.token = Some(pid.to_owned());
+            hello.since = wishes.since(recovery);
+        }
+        if matches!(namespace.shows, Shows::Bare(_)) {
+            hello.after = wishes.after();
+        }
+        let (follows, numbers) = (offsets.is_some(), hello.after.is_some());
+        let again = place.map(|place| &self.sockets[place]).filter(|socket| socket.standing.get() == Stands::Refused);
+        let branch = match again.and_then(|socket| Some((socket, socket.branch?))) {
+            Some((socket, branch)) => {
+                socket.standing.set(Stands::Asking);
+                // How it hears was settled when it asked first.
+                hello.token = hello.token.filter(|_| socket.follows);
+                hello.after = hello.after.filter(|_| socket.numbers);
                 branch
             }
             None => {
@@ -200,8 +242,8 @@ impl Sockets {
                 self.next_branch += 1;
                 let pid = hello.token.as_deref().map(Box::from);
                 let standing = Standing::default();
-                self.opening.push(Opening { branch, namespace, standing: standing.clone(), pid });
-                self.sockets.push(Socket { namespace, branch: Some(branch), standing });
+                self.opening.push(Opening { branch, namespace, standing: standing.clone(), pid, offsets, numbers });
+                self.sockets.push(Socket { namespace, branch: Some(branch), standing, follows, numbers });
                 down.act(Act::Branch(branch, Branch::Open));
                 branch
             }
@@ -213,6 +255,8 @@ impl Sockets {
         let place = self.place(path).ok_or(CloseReason::ProtocolError)?;
         let socket = self.sockets.swap_remove(place);
         if let Some(branch) = socket.branch.filter(|_| socket.standing.get() != Stands::Ended) {
+            // Its client knows, and is not told again.
+            socket.standing.set(Stands::Ended);
             down.act(Act::Branch(branch, Branch::Request(Request::plain(Command::Quit))));
         }
         Ok(())
@@ -240,8 +284,17 @@ impl Sockets {
         Ok(())
     }
 
-    fn offsets(&self) -> Option<crate::socketio::namespace::Recovery> {
-        self.namespaces.recovery.filter(|_| self.client.takes_offsets)
+    /// Whether there are sockets, and the server ended them all.
+    fn is_left(&self) -> bool {
+        let mut sockets = self.sockets.iter();
+        !self.sockets.is_empty() && sockets.all(|socket| socket.standing.get() == Stands::Ended)
+    }
+
+    /// Whether a socket has connection state recovery: as it says, and else as it is here for all whose clients cope with
+    /// it.
+    fn offsets(&self, wishes: &Wishes) -> Option<Recovery> {
+        let by_default = |recovery: &Recovery| recovery.by_default && self.client.takes_offsets;
+        self.namespaces.recovery.filter(|recovery| wishes.recover.as_bool().unwrap_or_else(|| by_default(recovery)))
     }
 
     /// The public id of a socket that has no session: nobody can find the secret in it.
@@ -283,26 +336,36 @@ impl Upper for Sockets {
     }
 
     fn deadline(&self) -> Option<Tick> {
-        (!self.joined_any).then_some(self.client.connect_by)
+        if self.joined_any { self.leave_by } else { Some(self.client.connect_by) }
     }
 
     fn tick(&mut self, now: Tick) -> Result<(), CloseReason> {
-        match self.deadline() {
-            Some(by) if by <= now => Err(CloseReason::HandshakeTimeout),
-            Some(_) | None => Ok(()),
+        if self.deadline().is_none_or(|by| now < by) {
+            return Ok(());
+        }
+        if !self.joined_any {
+            return Err(CloseReason::HandshakeTimeout);
+        }
+        self.leave_by = None;
+        // It may have joined another namespace meanwhile.
+        if self.is_left() { Err(CloseReason::Quit) } else { Ok(()) }
+    }
+
+    fn branch_ended(&mut self, now: Tick) {
+        if self.is_left() {
+            self.leave_by = Some(now + LEAVE_MS);
         }
     }
 
     fn branch(&mut self, branch: u32, framing: Framing) -> Option<Box<dyn Conversation>> {
-        let offsets = self.offsets();
         let place = self.opening.iter().position(|opening| opening.branch == branch)?;
-        let Opening { namespace, standing, pid, .. } = self.opening.swap_remove(place);
+        let Opening { namespace, standing, pid, offsets, numbers, .. } = self.opening.swap_remove(place);
         if self.opening.is_empty() {
             // It is needed again when the client joins another namespace, which few do.
             self.opening = Vec::new();
         }
         Some(Box::new(Member {
-            tongue: Tongue { namespace, offsets, packed: self.packed == Some(true) },
+            tongue: Tongue { namespace, offsets, numbers, packed: self.packed == Some(true) },
             framing,
             namespaces: self.namespaces,
             standing,

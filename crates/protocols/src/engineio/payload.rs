@@ -7,6 +7,9 @@ pub const SEPARATOR: u8 = 0x1e;
 /// waited while the last request was under way: a few, rarely hundreds.
 pub const PACKETS_MAX: usize = 100_000;
 
+/// Packets in one answer to a poll at most: the strictest of the official clients, Python's, refuses more.
+pub const ANSWER_PACKETS_MAX: usize = 16;
+
 /// The packets of a request's body, as texts.
 pub fn packets(body: &str) -> impl Iterator<Item = &str> {
     body.split(char::from(SEPARATOR)).take(PACKETS_MAX)
@@ -15,6 +18,20 @@ pub fn packets(body: &str) -> impl Iterator<Item = &str> {
 /// The text of each packet in bytes that this server made.
 pub fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == SEPARATOR)
+}
+
+/// The length of the first `count` packets in bytes that this server made, with the separators between them, and how
+/// many packets that are.
+#[must_use]
+pub fn first(bytes: &[u8], count: usize) -> (usize, usize) {
+    let mut packets = 0;
+    for (place, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == SEPARATOR) {
+        packets += 1;
+        if packets == count {
+            return (place, packets);
+        }
+    }
+    (bytes.len(), packets + 1)
 }
 
 #[cfg(test)]
@@ -31,6 +48,20 @@ mod tests {
             ("4a\x1e", vec!["4a", ""]),
         ] {
             assert_eq!(packets(body).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_packets_are_cut_off_at_a_separator() {
+        for (body, count, expected) in [
+            ("4a", 1, (2, 1)),
+            ("4a", 16, (2, 1)),
+            ("4a\x1e4b", 1, (2, 1)),
+            ("4a\x1e4b", 2, (5, 2)),
+            ("4a\x1ebAQ==\x1e4c", 2, (8, 2)),
+            ("4a\x1ebAQ==\x1e4c", 3, (11, 3)),
+        ] {
+            assert_eq!(first(body.as_bytes(), count), expected, "{body} {count}");
         }
     }
 }

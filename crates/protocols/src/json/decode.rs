@@ -81,6 +81,7 @@ fn hello(fields: &Fields<'_>) -> Result<Command, Fault> {
         pass: fields::string(fields.pass, "pass")?,
         token: fields::string(fields.token, "token")?,
         since: None,
+        after: None,
         resume: fields::resume(fields.resume)?,
         as_new,
     }))

@@ -160,12 +160,17 @@ pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) 
             put_offset(out, offset, true);
             out.push(b']');
         })),
-        (Shows::Bare(name), Body::Message { text, .. }) => Some(message(framing, tongue.packed, &[], |out| {
+        (Shows::Bare(name), Body::Message { text, seq, .. }) => Some(message(framing, tongue.packed, &[], |out| {
             begin(out, '2', &namespace.path, None, 0);
             out.push(b'[');
             string(out, name);
             out.push(b',');
             string(out, text);
+            let is_numbered = tongue.numbers && event.room.as_deref() == Some(&*namespace.numbered);
+            if let Some(seq) = seq.filter(|_| is_numbered) {
+                // Writing into a vector cannot fail.
+                let _ = write!(out, ",{seq}");
+            }
             put_offset(out, offset, true);
             out.push(b']');
         })),

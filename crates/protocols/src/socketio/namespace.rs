@@ -136,6 +136,8 @@ pub struct Namespace {
     pub shows: Shows,
     /// Its sockets are given their own messages and events too.
     pub echoes: bool,
+    /// The room whose messages carry numbers, for sockets that want them: the one that newcomers speak in.
+    pub numbered: String,
     pub parser: Parser,
     pub behaviour: Box<dyn Behaviour>,
 }
@@ -150,6 +152,7 @@ impl Namespace {
             realm: Realm(0),
             shows: Shows::Vocabulary,
             echoes: false,
+            numbered: String::new(),
             parser: Parser::Any,
             behaviour,
         }
@@ -186,7 +189,7 @@ impl Namespace {
 #[derive(Debug)]
 pub struct Namespaces {
     list: Vec<Namespace>,
-    /// Sockets may come back with what they missed: the life of the database that positions belong to.
+    /// Sockets may come back with what they missed, those that ask for it or all of them.
     pub recovery: Option<Recovery>,
     /// What acknowledgements of the chat announce.
     pub speech: std::sync::Arc<crate::Settings>,
@@ -195,9 +198,12 @@ pub struct Namespaces {
 /// Connection state recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Recovery {
+    /// The life of the database that positions belong to.
     pub epoch: Epoch,
     /// How long a session waits for its client, in milliseconds.
     pub keep_ms: u32,
+    /// Every socket has it that does not say otherwise; if not, those that ask for it.
+    pub by_default: bool,
 }
 
 impl Namespaces {
@@ -231,24 +237,30 @@ pub struct Tongue {
     pub namespace: &'static Namespace,
     /// Each event carries its position as a further argument, so that the client knows what it saw last.
     pub offsets: Option<Recovery>,
+    /// Messages as bare strings carry their number behind the text.
+    pub numbers: bool,
     /// The client's parser is the msgpack one.
     pub packed: bool,
 }
 
 impl Tongue {
     /// How many there are that differ in what their frames are.
-    pub const COUNT: usize = 4 * CLASSES;
+    pub const COUNT: usize = 8 * CLASSES;
 
     /// The tongue's place among them.
     #[must_use]
     pub const fn index(self) -> usize {
-        self.namespace.class() * 4 + self.offsets.is_some() as usize * 2 + self.packed as usize
+        self.namespace.class() * 8
+            + self.numbers as usize * 4
+            + self.offsets.is_some() as usize * 2
+            + self.packed as usize
     }
 }
 
 impl PartialEq for Tongue {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.namespace, other.namespace) && (self.offsets, self.packed) == (other.offsets, other.packed)
+        std::ptr::eq(self.namespace, other.namespace)
+            && (self.offsets, self.numbers, self.packed) == (other.offsets, other.numbers, other.packed)
     }
 }
 
@@ -257,6 +269,6 @@ impl Eq for Tongue {}
 impl Hash for Tongue {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::ptr::hash(self.namespace, state);
-        (self.offsets, self.packed).hash(state);
+        (self.offsets, self.numbers, self.packed).hash(state);
     }
 }

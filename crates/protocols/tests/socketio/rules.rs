@@ -7,7 +7,7 @@ use switchboard_core::{
     Body, CloseReason, Code, Command, Epoch, Event, Realm, Reply, Sender, SessionId, Target, Time, UserId, Via, Welcome,
 };
 use switchboard_protocols::framing::websocket::frame::Opcode;
-use switchboard_protocols::{Language, encode};
+use switchboard_protocols::{Conversation, Language, encode};
 
 fn connected() -> World {
     let mut world = World::websocket();
@@ -143,7 +143,6 @@ fn welcome(resumed: bool) -> Reply {
         nick: "ada".into(),
         resumed,
         rooms: Vec::new(),
-        pos: 41,
     }))
 }
 
@@ -200,27 +199,143 @@ fn who_is_refused_learns_why_and_may_ask_again() {
 }
 
 #[test]
-fn recovery_keeps_the_ids_and_gives_an_offset_at_once() {
+fn recovery_keeps_the_ids_and_emits_nothing_by_itself() {
     let mut world = World::recovering();
     world.heard();
     world.say("40/relay,");
     let (_, hello) = world.hello();
     assert_eq!((hello.token, hello.since), (None, None));
-    assert_eq!(
-        told(&mut world, 0, &welcome(false)),
-        [r#"40/relay,{"sid":"0000000000000007","pid":"TOKEN"}"#, r#"42/relay,["00000000000000ab.41"]"#,]
-    );
+    assert_eq!(told(&mut world, 0, &welcome(false)), [r#"40/relay,{"sid":"0000000000000007","pid":"TOKEN"}"#]);
     let mut world = World::recovering();
     world.heard();
     world.say(r#"40/relay,{"pid":"OLD","offset":"00000000000000ab.41"}"#);
     let (_, hello) = world.hello();
     assert_eq!((hello.token.as_deref(), hello.since), (Some("OLD"), Some(41)));
     assert_eq!(told(&mut world, 0, &welcome(true)), [r#"40/relay,{"sid":"0000000000000007","pid":"OLD"}"#]);
-    for offset in ["00000000000000ac.41", "", "41", "x"] {
+    let mut world = World::recovering();
+    world.say(r#"40/relay,{"pid":"OLD"}"#);
+    let (_, hello) = world.hello();
+    assert_eq!((hello.token.as_deref(), hello.since), (Some("OLD"), None), "it was cut before its first event");
+    for offset in ["\"00000000000000ac.41\"", "\"\"", "\"41\"", "\"x\"", "41", "{}"] {
         let mut world = World::recovering();
-        world.say(&format!(r#"40/relay,{{"pid":"OLD","offset":"{offset}"}}"#));
+        world.say(&format!(r#"40/relay,{{"pid":"OLD","offset":{offset}}}"#));
         let (_, hello) = world.hello();
-        assert_eq!((hello.token, hello.since), (None, None), "{offset}: another epoch starts over");
+        assert_eq!(hello.since, Some(u64::MAX), "{offset}: no event had this position, so that it starts over");
+    }
+    for auth in [r#"{"pid":5,"offset":"00000000000000ab.41"}"#, r#"{"offset":"00000000000000ab.41"}"#] {
+        let mut world = World::recovering();
+        world.say(&format!("40/relay,{auth}"));
+        let (_, hello) = world.hello();
+        assert_eq!((hello.token, hello.since), (None, None), "{auth}");
+    }
+}
+
+#[test]
+fn recovery_is_for_who_asks_and_costs_nobody_else_anything() {
+    let relayed =
+        event(Body::Relay { name: "draw".into(), args: "[1]".into(), binary: Arc::default(), from: sender() });
+    let plain = (r#"40/relay,{"sid":"0000000000000007"}"#, r#"42/relay,["draw",1]"#);
+    let recovering =
+        (r#"40/relay,{"sid":"0000000000000007","pid":"TOKEN"}"#, r#"42/relay,["draw",1,"00000000000000ab.9"]"#);
+    for (mut world, auth, (connected, shown)) in [
+        (World::usual(), "", plain),
+        (World::usual(), r#"{"recover":false}"#, plain),
+        (World::usual(), r#"{"recover":"yes"}"#, plain),
+        (World::usual(), r#"{"recover":1}"#, plain),
+        (World::usual(), r#"{"pid":"OLD","offset":"00000000000000ab.41"}"#, plain),
+        (World::usual(), r#"{"recover":true}"#, recovering),
+        (World::recovering(), "", recovering),
+        (World::recovering(), r#"{"recover":true}"#, recovering),
+        (World::recovering(), r#"{"recover":false}"#, plain),
+    ] {
+        world.heard();
+        world.say(&format!("40/relay,{auth}"));
+        assert_eq!(world.hello().1.token, None, "{auth}");
+        assert_eq!(told(&mut world, 0, &welcome(false)), [connected], "{auth}");
+        let frame = encode(&relayed, world.branches[0].dialect(), false).expect("it is shown");
+        world.hear(frame.bytes());
+        assert_eq!(world.heard(), [shown], "{auth}");
+    }
+}
+
+#[test]
+fn who_counts_messages_is_given_their_numbers() {
+    let said = |room: &str| Event {
+        room: Some(room.into()),
+        ..event(Body::Message { seq: Some(7), id: None, from: sender(), to: None, text: "hi".into(), action: false })
+    };
+    let (bare, numbered) = (r#"42/bare,["chat message","hi"]"#, r#"42/bare,["chat message","hi",7]"#);
+    for (auth, after, shown) in [
+        ("", None, bare),
+        (r#"{"serverOffset":null}"#, None, bare),
+        (r#"{"serverOffset":"3"}"#, None, bare),
+        (r#"{"serverOffset":0}"#, Some(0), numbered),
+        (r#"{"serverOffset":6}"#, Some(6), numbered),
+        (r#"{"serverOffset":-1}"#, Some(0), numbered),
+        (r#"{"serverOffset":1e300}"#, Some(u64::MAX), numbered),
+        (r#"{"serverOffset":6.0,"recover":true}"#, Some(6), r#"42/bare,["chat message","hi",7,"00000000000000ab.9"]"#),
+    ] {
+        let mut world = World::usual();
+        world.heard();
+        world.say(&format!("40/bare,{auth}"));
+        assert_eq!(world.hello().1.after, after, "{auth}");
+        let dialect = world.branches[0].dialect();
+        world.hear(encode(&said("lobby"), dialect, false).expect("it is shown").bytes());
+        assert_eq!(world.heard(), [shown], "{auth}");
+        if !auth.contains("recover") {
+            world.hear(encode(&said("dev"), dialect, false).expect("it is shown").bytes());
+            assert_eq!(world.heard(), [bare], "numbers of one room are counted");
+        }
+    }
+    let mut world = World::usual();
+    world.say(r#"40/chat,{"serverOffset":0}"#);
+    assert_eq!(world.hello().1.after, None, "the vocabulary has `history`");
+}
+
+#[test]
+fn a_socket_that_the_server_ends_is_told_and_one_that_leaves_is_not() {
+    let mut world = World::websocket();
+    world.say("40/chat,");
+    world.say("40/relay,");
+    for branch in 0..2 {
+        world.hello();
+        told(&mut world, branch, &welcome(false));
+    }
+    world.say(r#"42/chat,["quit"]"#);
+    assert_eq!(world.requests.remove(0).1.command, Command::Quit);
+    let farewell = world.branches[0].farewell(CloseReason::Quit).expect("it is told");
+    world.hear(farewell.bytes());
+    assert_eq!(world.heard(), ["41/chat,"]);
+    world.carrier.branch_ended(0);
+    world.tick(299);
+    assert_eq!(world.end, None, "another socket is there");
+    world.say("42/chat,[\"message\",\"late\"]");
+    assert_eq!((world.requests.len(), world.end), (0, None), "what it said before it knew");
+    world.say("41/relay,");
+    assert_eq!(world.requests.remove(0).1.command, Command::Quit);
+    assert_eq!(world.branches[1].farewell(CloseReason::Quit), None);
+    assert_eq!(world.end, None, "who leaves closes the connection itself");
+}
+
+#[test]
+fn a_client_whose_last_socket_was_ended_has_time_to_close_the_connection() {
+    for joins_again in [false, true] {
+        let mut world = World::websocket();
+        world.say("40/chat,");
+        world.hello();
+        told(&mut world, 0, &welcome(false));
+        world.branches[0].farewell(CloseReason::Quit);
+        world.carrier.branch_ended(world.now);
+        for _ in 0..24 {
+            world.tick(200);
+            world.say("3");
+        }
+        assert_eq!(world.end, None, "4,800 milliseconds");
+        if joins_again {
+            world.say("40/relay,");
+        }
+        world.tick(200);
+        assert_eq!(world.end, (!joins_again).then_some(CloseReason::Quit));
     }
 }
 

@@ -67,8 +67,14 @@ impl World {
         Self::new(Framing::WebSocketDeflate(Deflate { window: Window::Full, bytes_min }), None)
     }
 
+    /// Where every socket has connection state recovery.
     pub(crate) fn recovering() -> Self {
-        Self::new(Framing::WebSocket, Some(Recovery { epoch: Epoch(0xab), keep_ms: 120_000 }))
+        Self::new(Framing::WebSocket, Some(Recovery { epoch: Epoch(0xab), keep_ms: 120_000, by_default: true }))
+    }
+
+    /// Where those have it that ask for it.
+    pub(crate) fn usual() -> Self {
+        Self::new(Framing::WebSocket, Some(Recovery { epoch: Epoch(0xab), keep_ms: 120_000, by_default: false }))
     }
 
     fn new(framing: Framing, recovery: Option<Recovery>) -> Self {
@@ -76,7 +82,7 @@ impl World {
             echo("/"),
             echo("/custom"),
             Namespace::chat("/chat"),
-            Namespace::bare_chat("/bare", "chat message"),
+            Namespace { numbered: "lobby".to_owned(), ..Namespace::bare_chat("/bare", "chat message") },
             Namespace::relay("/relay", Realm(1), RelayTo::Others),
             Namespace { parser: Parser::Msgpack, ..echo("/packed") },
             Namespace { parser: Parser::Json, ..echo("/plain") },

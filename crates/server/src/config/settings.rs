@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::choices::{Durability, Io, LogFormat, LogLevel, Parser, TextStyle};
 use super::define::{Section, Setting, ends, first, hold, settings, within};
 use super::listen::Listen;
+use super::recovery::Recovery;
 use super::rules;
 use super::secret::{Secret, UdpToken};
 use super::units::{Bytes, Millis};
@@ -155,9 +156,12 @@ settings! {
         /// The largest request body and WebSocket message, and the largest event with its attachments. A larger one
         /// closes the connection.
         max_payload: Bytes = Bytes(1_000_000), in Bytes::kib(1)..=Bytes::mib(16);
-        /// How long a socket whose connection was cut is waited for. Coming back, it keeps its id and its rooms, and is
-        /// sent what it missed (connection state recovery); each event then carries its position as a last argument.
-        recovery: Option<Millis> = Some(Millis::minutes(2)), in Millis::seconds(1)..=Millis::hours(24);
+        /// Connection state recovery: a socket whose connection was cut and that comes back in time keeps its id and its
+        /// rooms, and is sent what it missed. It costs a further, last argument of every event: its position, which the
+        /// client's library sends back, and which each handler is given, too. `false`, as on official servers: only for
+        /// sockets that ask with `auth: { recover: true }`, for two minutes. `true`: for every socket that does not say
+        /// `recover: false`, for two minutes. A duration, such as `"5m"`: for every socket, for so long.
+        recovery: Recovery = Recovery::Asked, in Millis::seconds(1)..=Millis::hours(24);
         /// An event of the namespace `/` whose one text is a message of the chat, such as `"chat message"`: it is
         /// stored, heard by every client of the server, and comes back to its sender too. Empty: none.
         message_event: String = String::new(), check rules::event_name;

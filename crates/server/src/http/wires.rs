@@ -78,7 +78,7 @@ pub(super) fn dialects(body: &[u8], chat: Option<&'static Namespace>) -> Answer 
     };
     let sockets = chat.into_iter().flat_map(|namespace| {
         SOCKETIO.map(|(name, framing, packed)| {
-            (name, Language::SocketIo(Some(Tongue { namespace, offsets: None, packed })), framing)
+            (name, Language::SocketIo(Some(Tongue { namespace, offsets: None, numbers: false, packed })), framing)
         })
     });
     let rows: Vec<Value> = DIALECTS

@@ -3,6 +3,7 @@
 use crate::config::{Config, NamespaceEntry, Whom};
 use crate::http::socketio::{Application, Endpoint};
 use std::sync::Arc;
+use switchboard_core::names::RoomName;
 use switchboard_core::{Epoch, Realm};
 use switchboard_protocols::engineio;
 use switchboard_protocols::socketio::namespace::Recovery;
@@ -56,7 +57,10 @@ pub(super) fn endpoint(
     let is_main_taken = relays.iter().any(|(path, _, _)| path == "/");
     let mut list = Vec::new();
     if !settings.message_event.is_empty() {
-        list.push(Namespace::bare_chat("/", &settings.message_event));
+        // What is said without a room is said in the last of those that everybody is in.
+        let room = config.rooms.auto_join.last().and_then(|room| RoomName::parse(room, usize::MAX));
+        let numbered = room.map(|room| room.to_string()).unwrap_or_default();
+        list.push(Namespace { numbered, ..Namespace::bare_chat("/", &settings.message_event) });
         list.push(Namespace::chat(CHAT));
     } else if is_main_taken {
         list.push(Namespace::chat(CHAT));
@@ -69,11 +73,13 @@ pub(super) fn endpoint(
     for (place, (path, to, parser)) in relays.into_iter().enumerate() {
         list.push(Namespace { parser, ..Namespace::relay(&path, Realm(place as u8 + 1), to) });
     }
-    let recovery = settings.recovery.map(|keep| Recovery { epoch, keep_ms: u32::try_from(keep.0).unwrap_or(u32::MAX) });
+    let keep_ms = u32::try_from(settings.recovery.time().0).unwrap_or(u32::MAX);
+    let by_default = settings.recovery != crate::config::Recovery::Asked;
+    let recovery = Recovery { epoch, keep_ms, by_default };
     Some(Endpoint {
         path: settings.path.clone(),
         settings: times(config),
-        application: Application::SocketIo(Namespaces::new(list, recovery, Arc::clone(speech))),
+        application: Application::SocketIo(Namespaces::new(list, Some(recovery), Arc::clone(speech))),
     })
 }
 

@@ -8,7 +8,7 @@ use super::{Opening, READS_MAX, Shard};
 use crate::message::ToEngine;
 use smallvec::SmallVec;
 use switchboard_core::{CloseReason, Via};
-use switchboard_protocols::engineio::payload::SEPARATOR;
+use switchboard_protocols::engineio::payload::{ANSWER_PACKETS_MAX, SEPARATOR, first};
 use switchboard_protocols::socketio::encode::reframe;
 use switchboard_protocols::{Frame, Framing, Tick};
 
@@ -147,21 +147,35 @@ impl Shard {
         }
     }
 
-    /// Everything that waits for a polling session, as one payload; none if nothing does.
+    /// The first packets that wait for a polling session, [`ANSWER_PACKETS_MAX`] at most, as one payload; none if nothing
+    /// waits. A frame of several packets may be parted between them.
     pub fn payload(&mut self, slot: u32) -> Option<Vec<u8>> {
         let connection = self.connections.get_mut(slot as usize)?;
-        let mut payload = Vec::with_capacity(connection.outbox.bytes() + 16);
-        let mut taken = 0;
-        while let Some(frame) = connection.outbox.take() {
+        let before = connection.outbox.bytes();
+        let mut payload = Vec::new();
+        let mut room = ANSWER_PACKETS_MAX;
+        while room > 0
+            && let Some(frame) = connection.outbox.first()
+        {
+            let (length, packets) = first(frame.bytes(), room);
+            let part = frame.bytes().slice(..length);
+            // With the separator behind it, if another packet follows in its frame.
+            connection.outbox.wrote_whole(length + usize::from(length < frame.len()));
             if !payload.is_empty() {
                 payload.push(SEPARATOR);
             }
-            taken += frame.len();
-            payload.extend_from_slice(frame.bytes());
+            payload.extend_from_slice(&part);
+            room -= packets;
         }
+        let taken = before - connection.outbox.bytes();
         self.waiting_bytes -= taken;
         self.tally.bytes_out += payload.len() as u64;
         (taken > 0).then_some(payload)
+    }
+
+    /// A poll was answered: what was too many packets for one answer waits for the next.
+    pub fn answered(&mut self, slot: u32) {
+        if self.has_waiting(slot) { self.unclaimed(slot) } else { self.written(slot) }
     }
 
     /// Nobody polls for what waits: it is kept for the next poll, unless the session ended in a way that leaves nothing

@@ -109,6 +109,7 @@ impl Connection {
             Language::Json => Peer { resumable: true, ..peer },
             Language::SocketIo(Some(tongue)) => Peer {
                 resumable: tongue.offsets.is_some(),
+                follows: tongue.offsets.is_some(),
                 keep_ms: tongue.offsets.map_or(0, |recovery| recovery.keep_ms),
                 realm: tongue.namespace.realm,
                 hears_itself: tongue.namespace.echoes,

@@ -1,11 +1,11 @@
 //! Events and replies out: from the engine to the members' outboxes.
 
 use super::connection::{Connection, Phase};
-use super::gate::{Gate, Missed, Since};
+use super::gate::{Gate, Missed};
 use super::{GATE_MS, Shard, Want};
 use crate::message::{Read, ToShard};
 use std::sync::Arc;
-use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq, Time};
+use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq};
 use switchboard_protocols::{Frame, Tick, encode};
 use switchboard_store::{Page, StoreError};
 
@@ -110,12 +110,9 @@ impl Shard {
                     connection.current = room;
                 }
             }
-            Output::Recover { connection, room, since, through, most } => {
-                let missed = Missed { room, after: 0, since: Some(Since { pos: since, most }), through };
-                self.miss(connection, missed);
-            }
-            Output::Replay { connection, room, after, through } => {
-                self.miss(connection, Missed { room, after, since: None, through });
+            Output::Recover { connection, events } => self.miss(connection, |gate| gate.keep(events)),
+            Output::Replay { connection, room, after, through, pos, time } => {
+                self.miss(connection, |gate| gate.miss(Missed { room, after, through, pos, time }));
             }
             Output::History { to, query } => self.read(to, Read::History(query)),
             Output::Search { to, query } => self.read(to, Read::Search(query)),
@@ -128,13 +125,13 @@ impl Shard {
         }
     }
 
-    /// Opens a connection's gate, if need be, to replay a part of a room.
-    fn miss(&mut self, connection: ConnectionId, missed: Missed) {
+    /// Opens a connection's gate, if need be, to give it what it missed.
+    fn miss(&mut self, connection: ConnectionId, put: impl FnOnce(&mut Gate)) {
         let Some(slot) = self.slot(connection) else { return };
         let connection = &mut self.connections[slot as usize];
         if matches!(connection.phase, Phase::Open | Phase::Finishing) {
             let until = self.now + GATE_MS;
-            connection.gate.get_or_insert_with(|| Box::new(Gate::new(until))).miss(missed);
+            put(connection.gate.get_or_insert_with(|| Box::new(Gate::new(until))));
             self.set_alarm(slot);
             self.advance_gate(slot);
         }
@@ -222,8 +219,7 @@ impl Shard {
         self.read_done(now, slot);
         match (read, result) {
             (Read::Replay { room, after, through: _ }, Ok(page)) => self.replay(slot, &room, after, &page),
-            (Read::Recover { .. }, Ok(_)) => {}
-            (Read::Replay { .. } | Read::Recover { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
+            (Read::Replay { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
             (Read::History(query), Ok(page)) => {
                 let Page { events, more } = page;
                 let reply = Reply::History { reference: query.reference, room: query.room, events, more };
@@ -243,9 +239,8 @@ impl Shard {
     /// is not stored any more is told as a gap.
     fn replay(&mut self, slot: u32, room: &Arc<str>, after: Seq, page: &Page) {
         let connection = &mut self.connections[slot as usize];
-        let Some(gate) = &mut connection.gate else { return };
-        gate.found(after);
-        let Some(through) = gate.through() else { return };
+        let Some(part) = connection.gate.as_ref().and_then(|gate| gate.at()) else { return };
+        let (through, latest) = (part.through, (part.pos, part.time));
         let dialect = connection.dialect;
         let mut last = None;
         let missed = page.events.iter().filter_map(|event| Some((event.seq()?, event)));
@@ -253,7 +248,9 @@ impl Shard {
         let first = missed.first().map_or(through + 1, |(seq, _)| *seq);
         if first > after + 1 {
             let body = Body::Gap { first: after + 1, last: first - 1 };
-            let (pos, time) = page.events.first().map_or((0, Time(0)), |event| (event.pos, event.time));
+            // Whoever comes back by the position of a gap has still to be given what follows it.
+            let next = page.events.first().map(|event| (event.pos.saturating_sub(1), event.time));
+            let (pos, time) = next.unwrap_or(latest);
             let gap = Event { pos, time, room: Some(room.clone()), body };
             if let Some(frame) = encode(&gap, dialect, false) {
                 self.push(slot, frame);
@@ -281,19 +278,34 @@ impl Shard {
     /// Asks for the next page when the outbox has room for it, and drains the gate when there is nothing more.
     pub(super) fn advance_gate(&mut self, slot: u32) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        let Some(gate) = &mut connection.gate else { return };
-        if connection.outbox.bytes() > self.settings.outbox_bytes / 4 {
+        if connection.gate.is_none()
+            || connection.outbox.bytes() > self.settings.outbox_bytes / 4
+            || !self.give_kept(slot)
+        {
             return;
         }
-        if let Some(Missed { room, after, since, through }) = gate.next_page() {
+        let connection = &mut self.connections[slot as usize];
+        let Some(gate) = &mut connection.gate else { return };
+        if let Some(Missed { room, after, through, .. }) = gate.next_page() {
             let id = connection.id;
-            let read = match since {
-                None => Read::Replay { room, after, through },
-                Some(Since { pos, most }) => Read::Recover { room, since: pos, through, most },
-            };
-            self.read(id, read);
+            self.read(id, Read::Replay { room, after, through });
         } else if gate.is_done() {
             self.drain_gate(slot);
+        }
+    }
+
+    /// Gives a connection the missed events that are at hand, as far as its outbox has room; whether that was all.
+    fn give_kept(&mut self, slot: u32) -> bool {
+        loop {
+            let connection = &mut self.connections[slot as usize];
+            if connection.outbox.bytes() > self.settings.outbox_bytes / 2 {
+                return false;
+            }
+            let Some((event, own)) = connection.gate.as_mut().and_then(|gate| gate.next_kept()) else { return true };
+            if let Some(frame) = encode(&event, connection.dialect, own) {
+                self.tally.deliveries += 1;
+                self.push(slot, frame);
+            }
         }
     }
 

@@ -60,6 +60,10 @@ impl Shard {
             self.connections[slot as usize].give_up = now + unclaimed_ms(reason);
             self.set_alarm(slot);
         }
+        if let Some(carrier) = self.connections[slot as usize].carrier {
+            self.connections[carrier as usize].conversation.branch_ended(now);
+            self.set_alarm(carrier);
+        }
     }
 
     /// Ends every connection.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use switchboard_core::{Pos, Seq};
+use switchboard_core::{Event, Pos, Seq, Time};
 use switchboard_protocols::{Frame, Tick};
 
 /// A part of a room's log that is to be replayed: `after < seq <= through`.
@@ -10,23 +10,18 @@ use switchboard_protocols::{Frame, Tick};
 pub(super) struct Missed {
     pub room: Arc<str>,
     pub after: Seq,
-    /// Where this is known instead, `after` is to be found out: the last event before or at this position.
-    pub since: Option<Since>,
     pub through: Seq,
-}
-
-/// A place in the node's stream of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Since {
+    /// The position and the time of the latest event when this was missed: a gap that nothing follows is told with them.
     pub pos: Pos,
-    /// Events that are replayed at most. More: a gap is told instead.
-    pub most: u64,
+    pub time: Time,
 }
 
 /// What an open gate holds back, and what has to be replayed before it drains.
 pub(super) struct Gate {
     /// When it has been open for too long.
     until: Tick,
+    /// Missed events that are at hand, each with whether it is the user's own; they come first.
+    kept: VecDeque<(Arc<Event>, bool)>,
     missed: VecDeque<Missed>,
     held: VecDeque<Frame>,
     held_bytes: usize,
@@ -42,7 +37,14 @@ impl Gate {
     /// An open gate that holds nothing yet.
     #[must_use]
     pub(super) const fn new(until: Tick) -> Self {
-        Self { until, missed: VecDeque::new(), held: VecDeque::new(), held_bytes: 0, reading: false }
+        Self {
+            until,
+            kept: VecDeque::new(),
+            missed: VecDeque::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            reading: false,
+        }
     }
 
     /// When it has been open for too long.
@@ -54,6 +56,16 @@ impl Gate {
     /// Adds a part to be replayed, after those that are there.
     pub(super) fn miss(&mut self, missed: Missed) {
         self.missed.push_back(missed);
+    }
+
+    /// Adds missed events that are at hand.
+    pub(super) fn keep(&mut self, events: Vec<(Arc<Event>, bool)>) {
+        self.kept.extend(events);
+    }
+
+    /// The next of the missed events that are at hand.
+    pub(super) fn next_kept(&mut self) -> Option<(Arc<Event>, bool)> {
+        self.kept.pop_front()
     }
 
     /// Holds a frame back until everything missed was replayed.
@@ -90,16 +102,16 @@ impl Gate {
         }
     }
 
-    /// The end of the part that is being replayed.
+    /// The part that is being replayed.
     #[must_use]
-    pub(super) fn through(&self) -> Option<Seq> {
-        self.missed.front().map(|missed| missed.through)
+    pub(super) fn at(&self) -> Option<&Missed> {
+        self.missed.front()
     }
 
     /// Whether everything missed was replayed.
     #[must_use]
     pub(super) fn is_done(&self) -> bool {
-        self.missed.is_empty() && !self.reading
+        self.kept.is_empty() && self.missed.is_empty() && !self.reading
     }
 
     /// The next frame of those held back, in order; they go when everything missed was replayed.
@@ -118,14 +130,6 @@ impl Gate {
         }
     }
 
-    /// It was found out where a part begins of which only a position was known.
-    pub(super) fn found(&mut self, after: Seq) {
-        if let Some(missed) = self.missed.front_mut() {
-            missed.after = after;
-            missed.since = None;
-        }
-    }
-
     /// How many frames are held back, and their bytes.
     #[must_use]
     pub(super) fn held(&self) -> (usize, usize) {
@@ -139,7 +143,7 @@ mod tests {
     use bytes::Bytes;
 
     fn missed(room: &str, after: Seq, through: Seq) -> Missed {
-        Missed { room: room.into(), after, since: None, through }
+        Missed { room: room.into(), after, through, pos: 9, time: Time(5) }
     }
 
     #[test]

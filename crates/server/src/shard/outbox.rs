@@ -65,6 +65,17 @@ impl Outbox {
         Some(frame)
     }
 
+    /// Takes the beginning of the first frame out; what is left of it is a frame of its own.
+    pub(super) fn wrote_whole(&mut self, count: usize) {
+        let Some(first) = self.first.take() else { return };
+        self.bytes -= count;
+        if count < first.len() {
+            self.first = Some(Frame::new(first.bytes().slice(count..)));
+        } else {
+            self.advance();
+        }
+    }
+
     /// Puts another frame in the place of each, of an outbox of which nothing is partly written.
     pub(super) fn change(&mut self, change: impl Fn(&Frame) -> Frame) {
         self.bytes = 0;

@@ -376,7 +376,7 @@ impl Local {
                 let now = self.tick();
                 self.peek(|shard| match is_lost {
                     true => shard.broken(now, slot),
-                    false => shard.written(slot),
+                    false => shard.answered(slot),
                 });
             }
         }

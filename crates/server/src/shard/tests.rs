@@ -217,7 +217,7 @@ fn a_socket_that_takes_nothing_is_closed_when_its_outbox_is_full_and_nobody_else
 fn what_happens_during_a_replay_waits_behind_the_gate() {
     let mut world = World::new();
     let (slot, id) = world.json();
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6, pos: 9, time: Time(5) });
     world.publish(message(7, "live"), &[]);
     world.turn(usize::MAX);
     assert!(world.seqs(slot).is_empty(), "nothing before what was missed");
@@ -243,7 +243,7 @@ fn a_slot_is_listed_once_whoever_had_it_before() {
     let mut world = World::new();
     let (slot, id) = world.json();
     let replay = Read::Replay { room: "lobby".into(), after: 0, through: 1 };
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1, pos: 9, time: Time(5) });
     world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
     // It goes while its answer waits to be written, and what it missed comes when it is gone.
     world.shard.broken(0, slot);
@@ -288,7 +288,7 @@ fn a_connection_that_ended_before_it_was_attached_leaves_no_trace() {
 fn what_is_not_stored_any_more_is_told_as_a_gap() {
     let mut world = World::new();
     let (slot, id) = world.json();
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6, pos: 9, time: Time(5) });
     let read = Read::Replay { room: "lobby".into(), after: 2, through: 6 };
     let page = Page { events: vec![Arc::new(message(5, "old")), Arc::new(message(6, "old"))], more: false };
     world.shard.deliver(0, ToShard::Page { connection: id, read, result: Ok(page) });
@@ -302,10 +302,25 @@ fn what_is_not_stored_any_more_is_told_as_a_gap() {
 }
 
 #[test]
+fn a_gap_behind_which_nothing_is_stored_has_a_time_and_is_told_once() {
+    let mut world = World::new();
+    let (slot, id) = world.json();
+    let (pos, time) = (9, Time(1_790_000_000_000));
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6, pos, time });
+    let read = Read::Replay { room: "lobby".into(), after: 2, through: 6 };
+    world.shard.deliver(0, ToShard::Page { connection: id, read, result: Ok(Page::default()) });
+    world.publish(message(7, "live"), &[]);
+    world.turn(usize::MAX);
+    let told = &world.written[&slot];
+    assert!(told.contains(r#""type":"gap","room":"lobby","from":3,"to":6,"time":"2026-"#), "{told}");
+    assert_eq!((told.matches("gap").count(), world.seqs(slot)), (1, vec![7]));
+}
+
+#[test]
 fn a_gate_that_holds_too_much_closes_its_connection() {
     let mut world = World::new();
     let (slot, id) = world.json();
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1, pos: 9, time: Time(5) });
     for seq in 2..=6 {
         world.publish(message(seq, "live"), &[]);
     }

@@ -67,8 +67,7 @@ impl Waiting {
             let (jobs, indexer, shards) = (self.0.clone(), indexer.clone(), shards.to_vec());
             threads.push(crate::threads::spawn("reader", move || {
                 for (connection, read) in jobs.into_iter().map_while(|job| job) {
-                    let (read, result) = answer(&mut *reader, &indexer, read, page_bytes);
-                    let result = result.map_err(|error| {
+                    let result = run(&mut *reader, &indexer, &read, page_bytes).map_err(|error| {
                         tracing::error!(%error, "the history could not be read");
                         Arc::new(error)
                     });
@@ -93,38 +92,12 @@ impl ReaderThreads {
     }
 }
 
-/// Carries a read out. One that knows a position comes back as one that knows a number.
-fn answer(
-    reader: &mut dyn Reader,
-    indexer: &Indexer,
-    read: Read,
-    page_bytes: usize,
-) -> (Read, Result<Page, StoreError>) {
-    let read = match read {
-        Read::Recover { room, since, through, most } => match reader.seq_at(&room, since) {
-            Ok(after) => {
-                let is_too_much = through.saturating_sub(after) > most;
-                let read = Read::Replay { room, after, through };
-                if is_too_much {
-                    // A page without events is told as a gap.
-                    return (read, Ok(Page::default()));
-                }
-                read
-            }
-            Err(error) => return (Read::Recover { room, since, through, most }, Err(error)),
-        },
-        other => other,
-    };
-    let result = run(reader, indexer, &read, page_bytes);
-    (read, result)
-}
-
+/// Carries a read out.
 fn run(reader: &mut dyn Reader, indexer: &Indexer, read: &Read, page_bytes: usize) -> Result<Page, StoreError> {
     match read {
         Read::Replay { room, after, through: _ } => {
             reader.history(room, HistoryRange::After(*after), REPLAY_PAGE, page_bytes)
         }
-        Read::Recover { .. } => unreachable!("its number was found before"),
         Read::History(query) => reader.history(&query.room, query.range, query.limit, page_bytes),
         Read::Search(query) => {
             if !indexer.catch_up() {

@@ -126,7 +126,6 @@ impl Server {
                 let after = HistoryRange::After(*after);
                 reader.history(room, after, 256, bytes_max)
             }
-            Read::Recover { .. } => unreachable!("the simulated clients resume by number"),
             Read::History(query) => reader.history(&query.room, query.range, query.limit, bytes_max),
             Read::Search(query) => reader.search(&query.room, &query.text, query.before, query.limit),
         };

@@ -54,19 +54,6 @@ impl Reader for SqliteReader {
         .at(&self.path)
     }
 
-    fn seq_at(&mut self, room: &str, pos: Pos) -> Result<Seq, StoreError> {
-        read(&mut self.connection, |snapshot| {
-            let Some(room) = Room::find(snapshot, room)? else { return Ok(0) };
-            // The index holds the position beside the number: it is walked back over what was missed, and no further.
-            let mut statement = snapshot
-                .prepare_cached("SELECT seq FROM events WHERE room = ?1 AND pos <= ?2 ORDER BY seq DESC LIMIT 1")?;
-            let seq: Option<i64> =
-                statement.query_row(params![room.id, pos.cast_signed()], |row| row.get(0)).optional()?;
-            Ok(seq.map_or(0, i64::cast_unsigned).max(room.first_seq.saturating_sub(1)))
-        })
-        .at(&self.path)
-    }
-
     fn indexed(&mut self) -> Result<Pos, StoreError> {
         schema::indexed(&self.connection).at(&self.path)
     }

@@ -2,11 +2,14 @@
 
 use super::super::Sessions;
 use super::super::connection::{Session, Stage};
-use super::super::resume::Seen;
+use super::super::recent::Follows;
+use super::super::resume::{Replayed, Seen};
 use super::super::token::Claim;
 use super::super::turn::{Ask, Turn};
+use crate::close::CloseReason;
 use crate::command::Hello;
-use crate::ids::{ConnectionId, Realm, RoomId, SessionId, UserId};
+use crate::event::LeftWhy;
+use crate::ids::{ConnectionId, Realm, RoomId, Seq, SessionId, UserId};
 use crate::limits::TOKEN_AGE_MS;
 use crate::names::Nick;
 use crate::refusal::{Code, Refusal};
@@ -21,6 +24,8 @@ struct Beginning {
     nick: Option<Nick>,
     rooms: Vec<Arc<str>>,
     resumed: bool,
+    /// The number of the last event seen in the room in which it will speak.
+    after: Option<Seq>,
 }
 
 impl Sessions {
@@ -38,9 +43,19 @@ impl Sessions {
         match claim.filter(|claim| self.is_good(turn, claim) && self.is_of_realm(connection, claim)) {
             None => self.begin_new(turn, connection, reference, hello),
             Some(claim) if hello.as_new => self.begin_further(turn, connection, reference, hello, claim.user),
+            Some(claim) if self.connections.get(&connection).is_some_and(|known| known.peer.follows) => {
+                let missed = if self.is_alive(&claim) { self.missed_since(claim.session, hello.since) } else { None };
+                let Some(events) = missed else {
+                    return self.start_over(turn, connection, reference, hello, claim);
+                };
+                let ask = Ask { connection, session: claim.session, reference };
+                self.take_over(turn, &ask, Replayed::Events(events));
+                Ok(())
+            }
             Some(claim) if self.is_alive(&claim) => {
                 let seen = self.seen(&hello.resume);
-                self.take_over(turn, &Ask { connection, session: claim.session, reference }, &seen, hello.since);
+                let ask = Ask { connection, session: claim.session, reference };
+                self.take_over(turn, &ask, Replayed::Stored(&seen));
                 Ok(())
             }
             Some(claim) => self.come_back(turn, connection, reference, hello, claim),
@@ -52,7 +67,7 @@ impl Sessions {
         let nick = Some(self.guest_nick());
         let (session, user) = (self.new_session_id(), self.new_user_id());
         let rooms = self.first_rooms(self.realm_of(connection));
-        let beginning = Beginning { session, user, nick, rooms, resumed: false };
+        let beginning = Beginning { session, user, nick, rooms, resumed: false, after: None };
         self.begin(turn, connection, None, beginning);
         session
     }
@@ -77,7 +92,6 @@ impl Sessions {
             nick: Arc::clone(self.users[session.user].nick.shown()),
             resumed,
             rooms: session.rooms.iter().map(row).collect(),
-            pos: self.next_pos.saturating_sub(1),
         };
         turn.reply(ask.connection, Reply::Welcome(Box::new(welcome)));
     }
@@ -125,7 +139,40 @@ impl Sessions {
         };
         let (session, user) = (self.new_session_id(), self.new_user_id());
         let rooms = self.first_rooms(self.realm_of(connection));
-        self.begin(turn, connection, reference, Beginning { session, user, nick: Some(nick), rooms, resumed: false });
+        let (nick, after) = (Some(nick), hello.after);
+        self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false, after });
+        Ok(())
+    }
+
+    /// Somebody comes back by a position, and what the session missed is not all kept: a new session of the same user,
+    /// who keeps the nick if nobody took it meanwhile. What was said to the user privately is still given.
+    fn start_over(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionId,
+        reference: Option<Arc<str>>,
+        hello: &Hello,
+        claim: Claim,
+    ) -> Result<(), Refusal> {
+        let mut private = None;
+        let mut hello = hello.clone();
+        if self.is_alive(&claim) {
+            private = self.sessions.get_mut(&claim.session).and_then(|session| session.missed.take());
+            hello.nick = Some(self.users[claim.user].nick.shown().to_string());
+            let before = self.sessions[&claim.session].connection();
+            self.end(turn.now, claim.session, LeftWhy::Gone, turn.out);
+            if let Some(before) = before {
+                self.close(before, CloseReason::TakenOver, turn.out);
+            }
+        }
+        let nick = self.nick_for(claim.user, &hello)?;
+        let session = self.new_session_id();
+        let rooms = self.first_rooms(self.realm_of(connection));
+        let beginning = Beginning { session, user: claim.user, nick, rooms, resumed: false, after: hello.after };
+        self.begin(turn, connection, reference, beginning);
+        if let Some(private) = private {
+            self.tell_missed(turn, connection, *private);
+        }
         Ok(())
     }
 
@@ -141,7 +188,8 @@ impl Sessions {
         let nick = self.nick_for(user, hello)?;
         let session = self.new_session_id();
         let rooms = self.first_rooms(self.realm_of(connection));
-        self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false });
+        let after = hello.after;
+        self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false, after });
         Ok(())
     }
 
@@ -161,9 +209,10 @@ impl Sessions {
         let session = if taken { self.new_session_id() } else { claim.session };
         let seen = self.seen(&hello.resume);
         let rooms = self.rooms_again(self.realm_of(connection), &seen);
-        self.begin(turn, connection, reference, Beginning { session, user: claim.user, nick, rooms, resumed: true });
+        let beginning = Beginning { session, user: claim.user, nick, rooms, resumed: true, after: None };
+        self.begin(turn, connection, reference, beginning);
         let rooms = self.sessions[&session].rooms.clone();
-        self.replay_all(turn, connection, &rooms, &seen, hello.since);
+        self.replay_all(turn, connection, &rooms, &seen);
         Ok(())
     }
 
@@ -203,11 +252,17 @@ impl Sessions {
         reference: Option<Arc<str>>,
         beginning: Beginning,
     ) {
-        let Beginning { session, user, nick, rooms, resumed } = beginning;
+        let Beginning { session, user, nick, rooms, resumed, after } = beginning;
         self.stop_observing(connection, turn.out);
         let Some(known) = self.connections.get_mut(&connection) else { return };
         known.stage = Stage::Session(session);
-        self.sessions.insert(session, Box::new(Session::new(user, connection, known.peer)));
+        let mut beginning = Session::new(user, connection, known.peer);
+        if known.peer.follows {
+            let latest = self.next_pos.saturating_sub(1);
+            beginning.follows = Some(Box::new(Follows::new(latest, after.is_some())));
+            self.recent.follow();
+        }
+        self.sessions.insert(session, Box::new(beginning));
         if let Some(nick) = nick {
             self.users.add(user, nick);
         }
@@ -223,6 +278,9 @@ impl Sessions {
         let ask = Ask { connection, session, reference };
         self.welcome(turn, &ask, resumed);
         self.attach_all(&ask, turn.out);
+        if let Some(after) = after {
+            self.replay_current(turn, &ask, after);
+        }
         for room in newly_in {
             let from = self.sender(session);
             self.tell_joined(turn.now, from, room, connection, turn.out);

@@ -13,6 +13,7 @@ use crate::names::Nick;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::Reply;
+use smallvec::smallvec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -132,7 +133,7 @@ impl Sessions {
             let (to, receiver) = receiver.ok_or_else(|| Code::NoSuchUser.refuse(None, "this session is not here"))?;
             let event = self.event(turn.now, None, body);
             if let Some(receiver) = self.session_of(to) {
-                self.recent.keep(&event, Receivers::One(receiver));
+                self.keep_recent(&event, Receivers::Sessions(smallvec![receiver]));
             }
             turn.push(Output::Deliver { to, event, own: receiver == user });
         } else if room.is_some() || peer.realm != Realm(0) {
@@ -142,15 +143,16 @@ impl Sessions {
                 None => self.sessions[&ask.session].rooms.first().copied().ok_or_else(not_a_member)?,
             };
             let name = Arc::clone(&self.here[room].name);
-            let event = self.event(turn.now, Some(Arc::clone(&name)), body);
-            self.recent.keep(&event, Receivers::Rooms(vec![name]));
+            let event = self.event(turn.now, Some(name), body);
             self.publish_from(user, asker, room, &event, turn.out);
         } else {
             let rooms = self.sessions[&ask.session].rooms.clone();
             self.room_of(&ask, None)?;
             let event = self.event(turn.now, None, body);
-            let names = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
-            self.recent.keep(&event, Receivers::Rooms(names));
+            if self.recent.is_kept() {
+                let names = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
+                self.keep_recent(&event, Receivers::Rooms(names));
+            }
             if let [room] = rooms.as_slice() {
                 self.publish_from(user, Some(ask.connection), *room, &event, turn.out);
             } else {
@@ -216,7 +218,9 @@ impl Sessions {
         if to != sender {
             receivers.extend_from_slice(&self.users[to].sessions);
         }
-        for receiver in receivers.into_iter().filter(|receiver| *receiver != ask.session) {
+        receivers.retain(|receiver| *receiver != ask.session);
+        self.keep_recent(&event, Receivers::Sessions(receivers.clone()));
+        for receiver in receivers {
             self.deliver_or_keep(turn, receiver, sender, &event);
         }
     }

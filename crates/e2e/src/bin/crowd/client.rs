@@ -204,7 +204,9 @@ impl Client {
     fn greeting(&self) -> String {
         match (&self.pid, &self.offset) {
             (Some(pid), Some(offset)) => format!("40{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"),
-            _ => "40".to_owned(),
+            // It was cut before its first event.
+            (Some(pid), None) => format!("40{{\"pid\":\"{pid}\"}}"),
+            (None, _) => "40".to_owned(),
         }
     }
 

@@ -36,6 +36,7 @@ fn main() {
     // Where only HTTP is spoken, a client that a busy machine keeps from speaking is not taken for a person.
     let options = ServerOptions::ephemeral().listen("http://127.0.0.1:0").listen("json://127.0.0.1:0");
     let options = options.set("limits.messages_per_second=0").set("limits.handshakes=0").set("log.level=warn");
+    let options = options.set("socketio.recovery=true");
     let server = Server::start(options);
     let [clients_at, speaker_at] = server.addresses() else { panic!("two listeners") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

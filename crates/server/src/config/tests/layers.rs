@@ -158,3 +158,22 @@ fn every_setting_is_described() {
         }
     }
 }
+
+#[test]
+fn recovery_is_a_word_or_a_time() {
+    for (text, expected) in [
+        ("false", Recovery::Asked),
+        ("true", Recovery::All(Millis::minutes(2))),
+        ("0s", Recovery::Asked),
+        ("0", Recovery::Asked),
+        ("5m", Recovery::All(Millis::minutes(5))),
+        ("\"90s\"", Recovery::All(Millis::seconds(90))),
+        ("24h", Recovery::All(Millis::hours(24))),
+    ] {
+        let config = load("", &[], &[&format!("socketio.recovery={text}")], &[]).unwrap();
+        assert_eq!(config.socketio.recovery, expected, "{text}");
+    }
+    let config = load("[socketio]\nrecovery = true", &[("SWITCHBOARD_SOCKETIO__RECOVERY", "30s")], &[], &[]).unwrap();
+    assert_eq!(config.socketio.recovery, Recovery::All(Millis::seconds(30)));
+    assert_eq!(Config::default().socketio.recovery, Recovery::Asked);
+}

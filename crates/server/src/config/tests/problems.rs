@@ -90,6 +90,9 @@ fn problems_in_the_file_name_line_and_column() {
             "[udp.tokens.a]\ntoken = 5\nroom = \"r\"",
             "FILE:2:9: udp.tokens a.token must be text in quotes, not of the type integer",
         ),
+        ("[socketio]\nrecovery = \"25h\"", "FILE:2:12: socketio.recovery must be 1s to 24h, not 25h"),
+        ("[socketio]\nrecovery = 5", "FILE:2:12: socketio.recovery needs a unit: 5ms, 5s, 5m, 5h or 5d"),
+        ("[socketio]\nrecovery = []", "FILE:2:12: socketio.recovery must be true, false or a duration, not a list"),
         ("[limits]\nnick_chars = 20\nnick_chars = 21", "FILE:3:1: duplicate key"),
         ("[limits", "FILE:1:8: unclosed table, expected `]`"),
     ] {

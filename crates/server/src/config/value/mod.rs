@@ -29,6 +29,8 @@ pub enum Kind {
     Duration,
     /// A size with a unit: see [`Bytes`](super::Bytes).
     Size,
+    /// `true`, `false` or a duration: see [`Recovery`](super::Recovery).
+    Recovery,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A list of what the noun says.
@@ -47,6 +49,7 @@ impl fmt::Display for Kind {
             Self::Path => f.write_str("path"),
             Self::Duration => f.write_str("duration"),
             Self::Size => f.write_str("size"),
+            Self::Recovery => f.write_str("true, false or duration"),
             Self::Choice(words) => f.write_str(&alternatives(words)),
             Self::List(noun) => write!(f, "list of {noun}"),
             Self::Tokens => f.write_str("table of NAME = { token = TEXT, room = TEXT }"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml_edit::Item;
 
 use super::super::choices::{Durability, Io, LogFormat, LogLevel, Parser, TextStyle};
+use super::super::recovery::Recovery;
 use super::super::secret::Secret;
 use super::super::units::{Bytes, Millis};
 use super::text::{alternatives, found, quoted};
@@ -96,6 +97,37 @@ impl OrNone for Millis {
 
     fn is_none(&self) -> bool {
         self.0 == 0
+    }
+}
+
+impl Value for Recovery {
+    type Bound = Millis;
+    const KIND: Kind = Kind::Recovery;
+
+    fn read(item: &Item) -> Result<Self, Misfit> {
+        match item.as_bool() {
+            Some(true) => Ok(Self::All(Self::USUAL)),
+            Some(false) => Ok(Self::Asked),
+            None if item.is_str() || item.is_integer() => {
+                Millis::read(item).map(|time| if time.is_none() { Self::Asked } else { Self::All(time) })
+            }
+            None => Err(Misfit::at(item, format!("must be true, false or a duration, not {}", found(item)))),
+        }
+    }
+
+    fn write(&self) -> Option<String> {
+        match self {
+            Self::Asked => false.write(),
+            Self::All(time) if *time == Self::USUAL => true.write(),
+            Self::All(time) => time.write(),
+        }
+    }
+
+    fn bound(&self) -> Option<&Millis> {
+        match self {
+            Self::Asked => None,
+            Self::All(time) => Some(time),
+        }
     }
 }
 

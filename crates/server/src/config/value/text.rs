@@ -17,7 +17,7 @@ pub(in super::super) fn item_of_text(kind: Kind, text: &str) -> Result<Item, Str
     let plain = || Item::from(toml_edit::Value::from(text));
     let toml = || toml_edit::Value::from_str(text);
     Ok(match kind {
-        Kind::Boolean | Kind::Number => toml().map_or_else(|_| plain(), Item::from),
+        Kind::Boolean | Kind::Number | Kind::Recovery => toml().map_or_else(|_| plain(), Item::from),
         // Quotes are taken off, because `--set 'a.b="c"'` is TOML too; without a matching pair they are part of it.
         Kind::Text | Kind::Secret | Kind::Path | Kind::Duration | Kind::Size | Kind::Choice(_) => {
             toml().ok().filter(toml_edit::Value::is_str).map_or_else(plain, Item::from)

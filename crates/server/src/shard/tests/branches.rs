@@ -61,7 +61,6 @@ impl Carried {
                 nick: "ada".into(),
                 resumed: false,
                 rooms: Vec::new(),
-                pos: 0,
             };
             carried.world.output(Output::Reply { to: id, reply: Reply::Welcome(Box::new(welcome)) });
         }
@@ -91,9 +90,10 @@ impl Carried {
 
     /// What the driver does with a poll that waits.
     fn poll(&mut self) -> Vec<String> {
+        self.world.shard.unblocked(self.carrier);
         self.world.shard.take_dirty(&mut Vec::new());
         let payload = self.world.shard.payload(self.carrier).unwrap_or_default();
-        self.world.shard.written(self.carrier);
+        self.world.shard.answered(self.carrier);
         String::from_utf8(payload).expect("text").split('\u{1e}').map(str::to_owned).collect()
     }
 
@@ -191,7 +191,14 @@ fn an_upgrade_carries_over_what_waits_once_and_in_order() {
 fn what_a_gate_holds_is_carried_over_too() {
     let mut carried = Carried::new(Framing::Polling);
     carried.poll();
-    carried.world.output(Output::Replay { connection: carried.chat, room: "lobby".into(), after: 0, through: 1 });
+    carried.world.output(Output::Replay {
+        connection: carried.chat,
+        room: "lobby".into(),
+        after: 0,
+        through: 1,
+        pos: 9,
+        time: Time(5),
+    });
     carried.publish(2, "live");
     carried.world.shard.upgrade(0, carried.carrier, Framing::WebSocketDeflate(DEFLATE));
     assert!(carried.write().0.is_empty(), "nothing before what was missed");
@@ -268,4 +275,113 @@ fn a_session_that_does_not_answer_is_closed_when_a_request_shows_that_its_time_i
     carried.world.shard.meet_deadline(late, carried.carrier);
     assert!(!carried.world.shard.is_open(carried.carrier));
     assert_eq!(carried.world.shard.closed[0], CloseReason::Idle);
+}
+
+/// An event of a relay, whose one argument is this.
+fn relayed(pos: u64, args: &str, attachments: usize) -> Event {
+    let from = Sender { nick: "bob".into(), session: SessionId(9), user: UserId(9), via: Via::Tcp, address: None };
+    let binary = (0..attachments).map(|_| Arc::from([7_u8].as_slice())).collect::<Vec<_>>().into();
+    let body = Body::Relay { name: "draw".into(), args: args.into(), binary, from };
+    Event { pos, time: Time(0), room: None, body }
+}
+
+#[test]
+fn a_poll_is_answered_with_as_many_packets_as_every_client_takes_and_the_rest_waits_for_the_next() {
+    for (events, polls) in [(15, vec![15]), (16, vec![16]), (17, vec![16, 1]), (40, vec![16, 16, 8])] {
+        let mut carried = Carried::new(Framing::Polling);
+        carried.poll();
+        let words: Vec<String> = (1..=events).map(|number: u64| number.to_string()).collect();
+        for (seq, text) in (1..).zip(&words) {
+            carried.publish(seq, text);
+        }
+        let packets: Vec<Vec<String>> = polls.iter().map(|_| carried.poll()).collect();
+        assert_eq!(packets.iter().map(Vec::len).collect::<Vec<_>>(), polls);
+        assert_eq!(texts(&packets.concat()), words, "nothing is lost");
+        assert_eq!(carried.poll(), [""]);
+        assert_eq!(carried.world.shard.waiting_bytes(), 0);
+    }
+}
+
+#[test]
+fn attachments_are_packets_and_a_frame_is_parted_between_two_polls() {
+    let mut carried = Carried::new(Framing::Polling);
+    carried.poll();
+    for pos in 1..=2 {
+        let event = Arc::new(relayed(pos, "[]", 9));
+        carried.world.output(Output::Deliver { to: carried.game, event, own: false });
+    }
+    let first = carried.poll();
+    assert_eq!(first.len(), 16);
+    assert_eq!(first[10], r#"459-/game,["draw"]"#);
+    // What is left goes to the WebSocket, if one takes over in between.
+    carried.nobody_polls();
+    let mut upgraded = Vec::new();
+    carried.world.shard.upgrade(0, carried.carrier, Framing::WebSocketBase64);
+    upgraded.extend(carried.write().0);
+    assert_eq!(upgraded, ["bBw=="; 4]);
+    assert_eq!(carried.world.shard.waiting_bytes(), 0);
+}
+
+#[test]
+fn a_session_that_ends_is_polled_to_its_last_packet() {
+    let mut carried = Carried::new(Framing::Polling);
+    carried.poll();
+    for seq in 1..=20 {
+        carried.publish(seq, "x");
+    }
+    carried.world.shard.end(0, carried.carrier, CloseReason::ShuttingDown);
+    let (first, second) = (carried.poll(), carried.poll());
+    assert_eq!((first.len(), texts(&[first, second.clone()].concat()).len()), (16, 20));
+    assert_eq!(second.last().map(String::as_str), Some("1"), "and then it is closed: {second:?}");
+}
+
+#[test]
+fn what_was_missed_is_given_as_fast_as_it_is_taken() {
+    for framing in [Framing::Polling, Framing::WebSocket] {
+        let mut carried = Carried::new(framing);
+        let read = |carried: &mut Carried| match framing {
+            Framing::Polling => carried.poll(),
+            _ => carried.write().0,
+        };
+        read(&mut carried);
+        // Ten times what an outbox holds.
+        let text = format!("[\"{}\"]", "x".repeat(1_000));
+        let events = (1..=40).map(|pos| (Arc::new(relayed(pos, &text, 0)), false)).collect();
+        carried.world.output(Output::Recover { connection: carried.game, events });
+        let live = Arc::new(relayed(41, "[\"live\"]", 0));
+        carried.world.output(Output::Deliver { to: carried.game, event: live, own: false });
+        let mut heard = Vec::new();
+        loop {
+            let packets = read(&mut carried);
+            assert!(carried.world.shard.waiting_bytes() <= 2 * settings().outbox_bytes);
+            if packets.iter().all(String::is_empty) {
+                break;
+            }
+            heard.extend(packets);
+        }
+        assert_eq!(heard.len(), 41, "{framing:?}");
+        assert_eq!(heard[40], r#"42/game,["draw","live"]"#);
+        assert!(carried.world.shard.closed.is_empty() && carried.world.shard.is_open(carried.carrier));
+        assert!(!carried.world.shard.is_held(carried.carrier), "it is read again");
+    }
+}
+
+#[test]
+fn a_client_whose_last_socket_the_server_ended_closes_the_connection_or_has_it_closed() {
+    for framing in [Framing::Polling, Framing::WebSocket] {
+        let mut carried = Carried::new(framing);
+        carried.told();
+        for connection in [carried.game, carried.chat] {
+            carried.world.output(Output::Close { connection, reason: CloseReason::Quit });
+        }
+        let packets = match framing {
+            Framing::Polling => carried.poll(),
+            _ => carried.write().0,
+        };
+        assert_eq!(&packets[packets.len() - 2..], ["41/game,", "41"], "each is told");
+        carried.world.shard.turn(4_999);
+        assert!(carried.world.shard.is_open(carried.carrier), "{framing:?}");
+        carried.world.shard.turn(5_000);
+        assert!(!carried.world.shard.is_open(carried.carrier), "{framing:?}");
+    }
 }

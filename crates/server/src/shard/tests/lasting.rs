@@ -71,7 +71,7 @@ fn whoever_is_forgotten_hears_no_room_any_more() {
 fn an_answer_does_not_overtake_what_is_behind_the_gate() {
     let mut world = World::new();
     let (slot, id) = world.json();
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1, pos: 9, time: Time(5) });
     world.publish(message(2, "live"), &[]);
     let reply = Reply::Ack { reference: None, seq: Some(3), time: None, duplicate: false };
     world.output(Output::Reply { to: id, reply });
@@ -88,7 +88,7 @@ fn a_page_that_is_larger_than_the_outbox_is_taken_in_pieces() {
     let mut world = World::new();
     let (slot, id) = world.json();
     let text = "x".repeat(900);
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 9 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 9, pos: 9, time: Time(5) });
     for _ in 0..9 {
         world.turn(usize::MAX);
         let Some(Want::Read(_, Read::Replay { room, after, through })) = world.wants.pop() else { break };
@@ -143,7 +143,7 @@ fn who_resumes_is_not_read_until_the_gate_is_gone() {
     let mut world = World::new();
     let (slot, id) = world.json();
     assert!(world.shard.may_read(slot));
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1, pos: 9, time: Time(5) });
     assert!(!world.shard.may_read(slot), "its answers would fill the gate");
     let read = Read::Replay { room: "lobby".into(), after: 0, through: 1 };
     world.shard.deliver(world.now, ToShard::Page { connection: id, read, result: Ok(old(1..=1, "old")) });
@@ -159,7 +159,7 @@ fn a_gate_does_not_stay_open_for_good() {
     let mut world = World::new();
     let (slot, id) = world.json();
     world.now = 5;
-    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1 });
+    world.output(Output::Replay { connection: id, room: "lobby".into(), after: 0, through: 1, pos: 9, time: Time(5) });
     for (now, closed) in [(5 + GATE_MS - 1, false), (5 + GATE_MS + 25, true)] {
         world.now = now;
         world.shard.turn(now);

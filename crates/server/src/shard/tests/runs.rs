@@ -78,7 +78,9 @@ fn told(number: usize, said: &Said, ids: &[ConnectionId]) -> ToShard {
         Said::Attach(who, room) => Output::Attach { connection: ids[who], room, name: name(room) },
         Said::Detach(who, room) => Output::Detach { connection: ids[who], room },
         Said::Current(who, room) => Output::Current { connection: ids[who], room: Some(room) },
-        Said::Replay(who) => Output::Replay { connection: ids[who], room: name(LOBBY), after: 0, through: 1 },
+        Said::Replay(who) => {
+            Output::Replay { connection: ids[who], room: name(LOBBY), after: 0, through: 1, pos: 1, time: Time(0) }
+        }
         Said::Close(who) => Output::Close { connection: ids[who], reason: CloseReason::Quit },
     };
     ToShard::Output(output)
