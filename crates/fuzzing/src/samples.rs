@@ -73,7 +73,6 @@ pub(crate) fn reply(kind: usize, nick: &str, text: &str) -> Reply {
     let events = || (0..EVENTS).map(|kind| Arc::new(event(kind, &nick, &text))).collect();
     match kind {
         0 => Reply::Welcome(Box::new(Welcome {
-            pos: 0,
             reference,
             session: SessionId(7),
             token: "UcAvapvkB9M".into(),

@@ -57,7 +57,6 @@ pub(crate) fn socketio() -> Box<dyn FnMut()> {
         nick: "guest-7f3a".into(),
         resumed: false,
         rooms: Vec::new(),
-        pos: 0,
     })));
     let mut once = repeat(Box::new(carrier), masked(&format!(r#"42["message","{TEXT}"]"#)));
     Box::new(move || {

@@ -76,7 +76,6 @@ pub(crate) fn replies() -> Vec<Reply> {
     let ada = MemberRow { nick: ada.nick, sessions: vec![(ada.session, ada.via)] };
     vec![
         Reply::Welcome(Box::new(Welcome {
-            pos: 0,
             reference: reference(),
             session: sender("ada").session,
             token: "UcAvapvkB9M".into(),

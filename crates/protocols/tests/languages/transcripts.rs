@@ -195,7 +195,6 @@ impl Scene {
         let reply = match words[0] {
             "observing" => Reply::Observing { room: words[1].into(), members: number(2) as u32, seq: number(3) },
             "welcome" => Reply::Welcome(Box::new(Welcome {
-                pos: 0,
                 reference: reference(1),
                 session: sender("ada").session,
                 token: "secret".into(),
