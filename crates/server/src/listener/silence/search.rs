@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 /// Connections that wait for the thread at most. One more is judged by its address.
 const WAITING_MAX: usize = 256;
 /// How long one search through all processes may take. Those that it was for are then judged by their addresses.
-const SEARCH_MAX: Duration = Duration::from_millis(200);
+const SEARCH_MAX: Duration = Duration::from_secs(2);
 
 /// A silent connection: its other end, and the port where it arrived.
 struct Question {
