@@ -211,6 +211,7 @@ fn a_crowd_that_polls_and_a_crowd_of_websockets_hear_the_same_in_the_same_order(
         ServerOptions::ephemeral()
             .set("limits.messages_per_second=0")
             .set("limits.session_ttl=\"30s\"")
+            .set("socketio.recovery=true")
             .set("limits.handshakes=0")
             .listen("http://127.0.0.1:0"),
     );
