@@ -60,6 +60,12 @@ reasons! {
     TlsRequired = "tls_required", 4426, false, "this server wants TLS here";
     /// The peer broke the rules of its protocol.
     ProtocolError = "protocol_error", 1002, false, "protocol error";
+    /// The first line is one that another protocol's client sends.
+    OtherProtocol = "other_protocol", 1002, false, "that is another protocol's request: this is a chat, and nothing of it was said";
+    /// The text begins with two length bytes, as Java's `writeUTF` sends it.
+    LengthPrefixed = "length_prefixed", 1002, false, "that begins with length bytes (Java's writeUTF): send a line of text, with println or getBytes";
+    /// What should have been UTF-8 is UTF-16.
+    Utf16 = "utf16", 1007, false, "that is UTF-16: send UTF-8 (PowerShell: Out-File -Encoding utf8)";
     /// This protocol has no use for such data.
     Unsupported = "unsupported", 1003, false, "this kind of data is not understood here";
     /// What should have been text is not UTF-8.

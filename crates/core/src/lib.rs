@@ -19,6 +19,7 @@ pub mod refusal;
 pub mod reply;
 pub mod rooms;
 pub mod sessions;
+pub mod visible;
 pub mod vocabulary;
 
 pub use close::CloseReason;

@@ -59,7 +59,7 @@ codes! {
     TooManySessions = "too_many_sessions",
     /// Nobody here has this nick.
     NoSuchUser = "no_such_user",
-    /// The message has no text.
+    /// The message has no text, or none that anybody could see.
     MessageEmpty = "message_empty",
     /// The message is over `limits.message_chars`.
     MessageTooLong = "message_too_long",

@@ -49,7 +49,9 @@ fn streams_become_lines() {
         (b"a\rb\n", &[b"a\rb"], b"", ok),
         (b"a\r\r\n", &[b"a\r"], b"", ok),
         (b"\n\n\r\n", &[b"", b"", b""], b"", ok),
-        (b"\xFF\x00\n", &[b"\xFF\x00"], b"", ok),
+        (b"\xFF\x00\n", &[b"\xFF", b""], b"", ok),
+        (b"Hello\0\0\0", &[b"Hello", b"", b""], b"", ok),
+        (b"a\r\0b", &[b"a"], b"b", ok),
         (b"12345\n", &[b"12345"], b"", ok),
         (b"12345\r\n", &[b"12345"], b"", ok),
         (b"12345", &[], b"12345", ok),
@@ -68,6 +70,44 @@ fn streams_become_lines() {
 }
 
 #[test]
+fn a_cr_ends_a_persons_line_whatever_comes_after_it() {
+    for (stream, lines, partial) in [
+        (&b"one\rtwo\r"[..], &[&b"one"[..], b"two"][..], &b""[..]),
+        (b"a\r\nb\n\rc\r\0d", &[b"a", b"", b"b", b"", b"c", b""], b"d"),
+        (b"12345\r", &[b"12345"], b""),
+    ] {
+        for pieces in [vec![stream], stream.chunks(1).collect()] {
+            let mut decoder = LineDecoder::for_people(BYTES_MAX);
+            let mut taken = Vec::new();
+            for mut piece in pieces {
+                while let Some(line) = decoder.next_line(&mut piece).expect("short") {
+                    taken.push(line.into_owned());
+                }
+            }
+            assert_eq!(
+                (taken.iter().map(|line| &line[..]).collect::<Vec<_>>(), decoder.partial()),
+                (lines.to_vec(), partial)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_ended_a_line_is_known_and_a_nul_is_not_a_line_end_that_counts() {
+    let mut decoder = LineDecoder::for_people(BYTES_MAX);
+    let ends = |decoder: &mut LineDecoder, mut bytes: &[u8]| {
+        decoder.next_line(&mut bytes).expect("short").expect("a line");
+        (decoder.ended_by_nul(), decoder.has_seen_end())
+    };
+    assert_eq!(ends(&mut decoder, b"a\0"), (true, false));
+    assert_eq!(ends(&mut decoder, b"a\r"), (false, true));
+    assert_eq!(ends(&mut decoder, b"a\0"), (true, true));
+    decoder.hold(b"\0a\n").expect("short");
+    assert_eq!(decoder.partial(), b"\0a\n");
+    assert_eq!(decoder.hold(b"123"), Err(TOO_LONG));
+}
+
+#[test]
 fn a_line_that_lies_in_the_input_is_borrowed_and_the_rest_of_the_input_stays() {
     let mut decoder = LineDecoder::new(BYTES_MAX);
     let mut input = &b"one\ntwo\nth"[..];
@@ -81,13 +121,13 @@ fn a_line_that_lies_in_the_input_is_borrowed_and_the_rest_of_the_input_stays() {
 fn what_is_taken_of_a_line_is_gone_from_it() {
     let mut decoder = LineDecoder::new(BYTES_MAX);
     assert_eq!(decoder.next_line(&mut &b"Hel"[..]), Ok(None));
-    assert!(!decoder.has_seen_lf());
+    assert!(!decoder.has_seen_end());
     assert_eq!(decoder.partial(), b"Hel");
     assert_eq!(decoder.take_partial(), b"Hel");
     assert_eq!(decoder.partial(), b"");
     let line = decoder.next_line(&mut &b"lo\n"[..]).expect("short");
     assert_eq!(line.as_deref(), Some(&b"lo"[..]));
-    assert!(decoder.has_seen_lf());
+    assert!(decoder.has_seen_end());
 }
 
 #[test]
@@ -126,8 +166,8 @@ proptest! {
     fn the_lines_are_those_of_the_stream(stream in stream()) {
         let outcome = decode([&stream[..]]);
         let mut expected: Vec<Vec<u8>> = stream
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter_map(|line| line.strip_suffix(b"\n"))
+            .split_inclusive(|byte| matches!(byte, b'\n' | 0))
+            .filter_map(|line| line.strip_suffix(b"\n").or(line.strip_suffix(b"\0")))
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
             .collect();
         if let Some(long) = expected.iter().position(|line| line.len() > BYTES_MAX) {

@@ -15,6 +15,16 @@ use switchboard_protocols::{Act, Conversation, Framing, Settings, TextStyle, con
 pub(super) const WORDS: &[&[u8]] = &[
     b"\n",
     b"\r\n",
+    b"\0",
+    b"\r\0",
+    b"\xEF\xBB\xBF",
+    b"\xE2\x80\x8B",
+    b"\xFF\xF7",
+    b"\xFF\xF8",
+    b"\xFF\xF6",
+    b"HELP\n",
+    b"stats\n",
+    b"CONNECT x:1 HTTP/1.1\r\n",
     b"/nick ada",
     b"/help",
     b"/msg bob hi",
@@ -82,6 +92,10 @@ fn converse(script: &[u8], framing: Framing, make: Make) {
         // Telnet is spoken by people's clients. What is found before it is known that a program speaks is taken out,
         // and after that it is not UTF-8: nobody sends both.
         if whole.became_json && script.contains(&0xFF) {
+            continue;
+        }
+        // What a first string of C is depends on what came together with it: binary data, or characters of UTF-16.
+        if framing == Framing::Lines && script.contains(&0) {
             continue;
         }
         let bytewise = Scene::play(script, framing, &settings, make, 1);

@@ -2,13 +2,19 @@
 
 use crate::input::pieces;
 use switchboard_protocols::framing::lines::LineDecoder;
-use switchboard_protocols::framing::telnet::Telnet;
+use switchboard_protocols::framing::telnet::{Asked, Telnet};
 
 pub(super) const WORDS: &[&[u8]] = &[
     b"\n",
     b"\r\n",
     b"\r",
     b"\r\r\n",
+    b"\0",
+    b"\r\0",
+    b"\n\r",
+    b"\xFF\xF7",
+    b"\xFF\xF8",
+    b"\xFF\xF6",
     b"\xFF\xFD\x01",
     b"\xFF\xFB\x1F",
     b"\xFF\xFA\x1F\x00\x50\xFF\xF0",
@@ -21,11 +27,11 @@ pub(super) const WORDS: &[&[u8]] = &[
 const ANSWER_BYTES_MAX: usize = 192;
 
 pub(super) fn run(bytes: &[u8]) {
-    for bytes_max in [1, 40, 4_096] {
-        let expected = simply(bytes, bytes_max);
-        assert_eq!(cut([bytes], bytes_max), expected);
-        assert_eq!(cut(pieces(bytes), bytes_max), expected);
-        assert_eq!(cut(bytes.chunks(1), bytes_max), expected);
+    for (bytes_max, for_people) in [1, 40, 4_096].into_iter().flat_map(|max| [(max, false), (max, true)]) {
+        let expected = simply(bytes, bytes_max, for_people);
+        assert_eq!(cut([bytes], bytes_max, for_people), expected);
+        assert_eq!(cut(pieces(bytes), bytes_max, for_people), expected);
+        assert_eq!(cut(bytes.chunks(1), bytes_max, for_people), expected);
     }
     let whole = strip([bytes]);
     assert_eq!(strip(pieces(bytes)), whole);
@@ -39,9 +45,10 @@ pub(super) fn run(bytes: &[u8]) {
 /// The lines, and what is left of one or that it was too long.
 type Cut = (Vec<Vec<u8>>, Option<Vec<u8>>);
 
-fn simply(bytes: &[u8], bytes_max: usize) -> Cut {
+fn simply(bytes: &[u8], bytes_max: usize, for_people: bool) -> Cut {
     let without_cr = |line: &'_ [u8]| line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-    let mut parts: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let is_end = |byte: &u8| matches!(byte, b'\n' | 0) || (for_people && *byte == b'\r');
+    let mut parts: Vec<&[u8]> = bytes.split(is_end).collect();
     let rest = parts.pop().unwrap_or_default();
     let mut lines = Vec::new();
     for part in parts {
@@ -55,8 +62,8 @@ fn simply(bytes: &[u8], bytes_max: usize) -> Cut {
     (lines, rest)
 }
 
-fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bytes_max: usize) -> Cut {
-    let mut decoder = LineDecoder::new(bytes_max);
+fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bytes_max: usize, for_people: bool) -> Cut {
+    let mut decoder = if for_people { LineDecoder::for_people(bytes_max) } else { LineDecoder::new(bytes_max) };
     let mut lines = Vec::new();
     for mut piece in pieces {
         loop {
@@ -77,7 +84,17 @@ fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bytes_max: usize) -> Cut 
 fn strip<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<u8>) {
     let (mut telnet, mut data, mut answers) = (Telnet::default(), Vec::new(), Vec::new());
     for piece in pieces {
-        data.extend_from_slice(telnet.strip(&mut piece.to_vec(), &mut answers));
+        let mut piece = piece.to_vec();
+        let mut input = &mut piece[..];
+        while let Some((some, asked)) = telnet.next(&mut input, &mut answers) {
+            data.extend_from_slice(some);
+            // A mark for what is asked between the data, of one byte, as the command had two.
+            data.extend_from_slice(match asked {
+                Asked::Nothing => b"",
+                Asked::EraseLine => b"\xF8",
+                Asked::AreYouThere => b"\xF6",
+            });
+        }
     }
     (data, answers)
 }

@@ -3,6 +3,7 @@
 use crate::samples;
 use crate::wellformed::Listener;
 use switchboard_client::clean as client;
+use switchboard_core::visible::{is_blank, is_invisible, trim};
 use switchboard_core::{Command, Target};
 use switchboard_protocols::text::clean::{CONTINUATION, is_forbidden, write_bare, write_line, write_text};
 use switchboard_protocols::text::commands::{Answer, Said, parse};
@@ -45,15 +46,21 @@ pub(super) fn run(bytes: &[u8]) {
 
 fn command(line: &str) {
     let said = parse(line);
-    let is_visible = line.chars().any(|character| !character.is_whitespace() && !is_forbidden(character));
-    assert_eq!(said.is_some(), is_visible, "{line:?}");
+    assert_eq!(said.is_some(), !is_blank(line), "{line:?}");
+    let seen = trim(line);
+    let bare = seen.trim_start_matches(is_invisible);
     match said {
         None => {}
         Some(Said::Command(Command::Message { target: Target::Current, text, action: false, .. })) => {
-            let expected = if line.starts_with("//") { &line[1..] } else { line };
+            let expected = if bare.starts_with("//") { &bare[1..] } else { seen };
             assert_eq!(text, expected, "a message is what was typed");
+            let word: String =
+                bare.chars().skip(1).take_while(|c| !c.is_whitespace()).filter(|c| !is_invisible(*c)).collect();
+            let is_command = bare.starts_with('/') && !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphabetic());
+            assert!(!is_command || bare.starts_with("//"), "a command was said: {line:?}");
         }
-        Some(Said::Command(_) | Said::Answer(Answer::Help | Answer::Usage(_))) => assert!(line.starts_with('/')),
+        Some(Said::Command(_) | Said::Answer(Answer::Help | Answer::Usage(_))) => assert!(bare.starts_with('/')),
+        Some(Said::Answer(Answer::SayItAgain | Answer::HereIAm)) => unreachable!("no command asks for it"),
         Some(Said::Answer(Answer::NoSuchCommand(word))) => {
             assert!(!word.is_empty() && word.len() <= 20 && word.bytes().all(|byte| byte.is_ascii_lowercase()));
         }

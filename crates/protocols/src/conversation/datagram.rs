@@ -2,9 +2,9 @@
 
 use super::speaker::Speaker;
 use super::{Act, Choice, Conversation, Tick};
-use crate::first::is_foreign_control;
+use crate::first::is_foreign_datagram;
 use crate::frame::{Dialect, Frame, Framing};
-use crate::framing::datagram::{self, BadDatagram};
+use crate::framing::datagram::{self, BadDatagram, is_netcats_probe};
 use crate::settings::Settings;
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Code, Command, Reply, Request};
@@ -34,16 +34,20 @@ impl Datagrams {
 
 impl Conversation for Datagrams {
     fn receive(&mut self, _now: Tick, bytes: &mut [u8], acts: &mut Vec<Act>) -> Result<(), CloseReason> {
+        let is_first = !self.speaker.is_opened();
+        if is_first && is_netcats_probe(bytes) {
+            return Ok(());
+        }
         let message = match datagram::text(bytes, self.speaker.settings().line_bytes) {
             Ok(message) => message,
             Err(BadDatagram::TooLong { .. }) => return self.reject(CloseReason::LineTooLong, acts),
             Err(BadDatagram::InvalidUtf8(_)) => return self.reject(CloseReason::InvalidUtf8, acts),
         };
-        if !self.speaker.is_decided() && message.bytes().any(is_foreign_control) {
+        if is_first && is_foreign_datagram(message.as_bytes()) {
             return Err(CloseReason::ProtocolError);
         }
         let from = acts.len();
-        self.speaker.hear(message, acts);
+        self.speaker.hear_all(message, acts)?;
         for act in &mut acts[from..] {
             if let Act::Request(Request { reference, command: Command::History { .. } | Command::Search { .. } }) = act
             {

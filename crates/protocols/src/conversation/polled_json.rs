@@ -53,8 +53,7 @@ impl PolledJson {
             }
             Packet::Message(text) => {
                 self.speak_by = None;
-                self.speaker.hear(text, acts);
-                Ok(())
+                self.speaker.hear_all(text, acts)
             }
             Packet::Binary(_) => Err(CloseReason::Unsupported),
             Packet::Pong => {

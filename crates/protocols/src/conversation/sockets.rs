@@ -10,7 +10,7 @@ use crate::socketio::assembly::Assembly;
 use crate::socketio::encode::{Offset, begin, is_ours, put_args};
 use crate::socketio::msgpack;
 use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Recovery, Said, Shows, Tongue};
-use crate::socketio::packet::{Kind, Malformed, Packet, event_name};
+use crate::socketio::packet::{DEPTH_MAX, Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
@@ -142,6 +142,7 @@ impl Sockets {
             return Err(CloseReason::ProtocolError);
         }
         match packet.kind {
+            Kind::Connect | Kind::Event if packet.is_too_deep() => self.refuse_depth(packet, down),
             Kind::Connect => self.connect(packet, down),
             Kind::Disconnect if !packet.data.is_empty() => Err(CloseReason::ProtocolError),
             Kind::Disconnect => self.disconnect(packet.namespace, down),
@@ -153,6 +154,23 @@ impl Sockets {
             }
             Kind::ConnectError => Err(CloseReason::ProtocolError),
         }
+    }
+
+    /// Answers a packet that is nested too deep to be read; its client made a mistake and goes on.
+    fn refuse_depth(&self, packet: &Packet<'_>, down: &mut Down<'_>) -> Result<(), CloseReason> {
+        let refusal = Code::BadRequest.refuse(None, format!("a packet is nested at most {DEPTH_MAX} deep"));
+        let namespace = self.namespaces.find(packet.namespace).ok_or(CloseReason::ProtocolError)?;
+        if packet.kind == Kind::Connect {
+            down.send(&[], |out| {
+                begin(out, '4', &namespace.path, None, 0);
+                connect_error(out, &refusal);
+            });
+        } else if self.place(packet.namespace).is_some() {
+            refuse(down, namespace, packet.id, &refusal);
+        } else {
+            return Err(CloseReason::ProtocolError);
+        }
+        Ok(())
     }
 
     fn connect(&mut self, packet: &Packet<'_>, down: &mut Down<'_>) -> Result<(), CloseReason> {

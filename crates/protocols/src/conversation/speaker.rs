@@ -3,12 +3,14 @@
 
 use super::{Act, Choice};
 use crate::encode::frame;
+use crate::first::{FirstLine, judge_line};
 use crate::frame::{Dialect, Frame, Framing};
 use crate::settings::Settings;
-use crate::text::commands::Said;
+use crate::text::commands::{Answer, Said};
 use crate::text::replies::Lines;
 use crate::{json, text};
 use std::sync::Arc;
+use switchboard_core::visible::{is_blank, trim_word};
 use switchboard_core::{CloseReason, Refusal, Reply, Request};
 
 /// One connection's language on its framing.
@@ -19,11 +21,18 @@ pub(super) struct Speaker {
     choice: Option<Choice>,
     /// The peer was told where it is; it is not told twice.
     greeted: bool,
+    /// The peer said or asked something: from then on its lines are nobody's but its own.
+    opened: bool,
+    /// It was told that its first word was not said, and how to say it.
+    warned: bool,
+    /// Its first line was a request of HTTP, and is answered in HTTP.
+    spoke_http: bool,
 }
 
 impl Speaker {
     pub(super) fn new(settings: &Arc<Settings>, framing: Framing, choice: Option<Choice>) -> Self {
-        Self { settings: Arc::clone(settings), framing, choice, greeted: false }
+        let settings = Arc::clone(settings);
+        Self { settings, framing, choice, greeted: false, opened: false, warned: false, spoke_http: false }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -35,25 +44,68 @@ impl Speaker {
         self.choice.is_some()
     }
 
-    /// Takes one message, and says whether there was anything in it.
-    pub(super) fn hear(&mut self, message: &str, acts: &mut Vec<Act>) -> bool {
-        if message.trim().is_empty() {
-            return false;
+    /// Whether the peer said or asked anything that counts.
+    pub(super) const fn is_opened(&self) -> bool {
+        self.opened
+    }
+
+    /// The peer's first line was a request of HTTP.
+    pub(super) const fn note_http(&mut self) {
+        self.spoke_http = true;
+    }
+
+    /// Takes what a transport delivered as one: a NUL in it ends a message like a line end, and zeros after it are
+    /// no further messages.
+    pub(super) fn hear_all(&mut self, messages: &str, acts: &mut Vec<Act>) -> Result<(), CloseReason> {
+        messages.split('\0').try_for_each(|message| self.hear(message, acts))
+    }
+
+    /// Takes one message. One with nothing to see in it is none.
+    ///
+    /// # Errors
+    /// The first is what another protocol's client sends by itself.
+    pub(super) fn hear(&mut self, message: &str, acts: &mut Vec<Act>) -> Result<(), CloseReason> {
+        if is_blank(message) {
+            return Ok(());
         }
         match *self.choice.get_or_insert_with(|| choose(message)) {
-            Choice::Json => acts.push(match json::decode(message) {
+            Choice::Json => acts.push(match json::decode(trim_word(message)) {
                 Ok(request) => Act::Request(request),
                 Err(refusal) => Act::Send(self.refuse(refusal)),
             }),
-            Choice::Text => match text::commands::parse(message) {
-                Some(Said::Command(command)) => acts.push(Act::Request(Request::plain(command))),
-                Some(Said::Answer(answer)) => acts.push(Act::Send(frame(self.framing, |out| {
-                    text::replies::answer(&mut Lines::new(out), &answer);
-                }))),
-                None => return false,
+            Choice::Text if !self.opened => match judge_line(trim_word(message), self.framing == Framing::Datagram) {
+                FirstLine::Request { http } => {
+                    self.spoke_http = http;
+                    return Err(CloseReason::OtherProtocol);
+                }
+                FirstLine::Help => {
+                    acts.push(self.answer(&Answer::Help));
+                    return Ok(());
+                }
+                FirstLine::Doubtful if !self.warned => {
+                    self.warned = true;
+                    acts.push(self.answer(&Answer::SayItAgain));
+                    return Ok(());
+                }
+                FirstLine::Doubtful | FirstLine::Talk => self.take_line(message, acts),
             },
+            Choice::Text => self.take_line(message, acts),
         }
-        true
+        self.opened = true;
+        Ok(())
+    }
+
+    fn take_line(&self, line: &str, acts: &mut Vec<Act>) {
+        match text::commands::parse(line) {
+            Some(Said::Command(command)) => acts.push(Act::Request(Request::plain(command))),
+            Some(Said::Answer(answer)) => acts.push(self.answer(&answer)),
+            None => {}
+        }
+    }
+
+    /// The act that tells the peer something without asking the core.
+    pub(super) fn answer(&self, answer: &Answer) -> Act {
+        Act::Send(frame(self.framing, |out| text::replies::answer(&mut Lines::new(out), answer)))
     }
 
     /// The frame that refuses something without asking the core.
@@ -91,6 +143,9 @@ impl Speaker {
         if reason == CloseReason::PeerGone {
             return None;
         }
+        if reason == CloseReason::OtherProtocol && self.spoke_http && self.framing == Framing::Lines {
+            return Some(Frame::new(bad_request(reason.message()).into()));
+        }
         let limit = self.limit(reason);
         Some(frame(self.framing, |out| match choice {
             Choice::Json => json::replies::farewell(out, reason, limit),
@@ -114,6 +169,9 @@ impl Speaker {
             | CloseReason::TooManyConnections
             | CloseReason::TlsRequired
             | CloseReason::ProtocolError
+            | CloseReason::OtherProtocol
+            | CloseReason::LengthPrefixed
+            | CloseReason::Utf16
             | CloseReason::Unsupported
             | CloseReason::InvalidUtf8
             | CloseReason::BadCompression
@@ -131,9 +189,18 @@ impl Speaker {
 }
 
 /// The language of a first message that is whole: an object is JSON, everything else is for people.
-fn choose(message: &str) -> Choice {
-    let after_brace = message.trim_start().strip_prefix('{').map(str::trim_start);
+pub(super) fn choose(message: &str) -> Choice {
+    let after_brace = trim_word(message).strip_prefix('{').map(str::trim_start);
     if after_brace.is_some_and(|rest| rest.starts_with(['"', '}'])) { Choice::Json } else { Choice::Text }
+}
+
+/// The answer to a request of HTTP that cannot be carried out here (RFC 9110, 15.5.1), after which the connection ends.
+fn bad_request(words: &str) -> String {
+    let length = words.len() + 1;
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n\
+         {words}\n"
+    )
 }
 
 #[cfg(test)]
@@ -146,6 +213,8 @@ mod tests {
             ("{}", Choice::Json),
             (" { \"type\":\"ping\"}", Choice::Json),
             ("{\n \"type\":\"ping\"}", Choice::Json),
+            ("\u{feff}{\"type\":\"ping\"}\0", Choice::Json),
+            (" \u{200b}{\"type\":\"ping\"}", Choice::Json),
             ("{ hi }", Choice::Text),
             ("[]", Choice::Text),
             ("hi", Choice::Text),

@@ -26,8 +26,7 @@ impl StreamJson {
 
     fn line(&mut self, line: &[u8], acts: &mut Vec<Act>) -> Result<(), CloseReason> {
         let line = str::from_utf8(line).map_err(|_| CloseReason::InvalidUtf8)?;
-        self.speaker.hear(line, acts);
-        Ok(())
+        self.speaker.hear(line, acts)
     }
 
     fn feed(&mut self, mut rest: &[u8], acts: &mut Vec<Act>) -> Result<(), CloseReason> {

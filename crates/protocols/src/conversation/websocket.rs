@@ -2,7 +2,6 @@
 
 use super::speaker::Speaker;
 use super::{Act, Choice, Conversation, Tick};
-use crate::first::is_foreign_control;
 use crate::frame::{Dialect, Frame, Framing};
 use crate::framing::websocket::{CloseCode, Decoder, Deflate, Message, Role, Violation, frame};
 use crate::settings::Settings;
@@ -47,12 +46,9 @@ impl Conversation for WebSocket {
         while let Some(message) = self.decoder.next_message(&mut input).map_err(reason)? {
             match message {
                 Message::Text(text) => {
-                    if !self.speaker.is_decided() && text.bytes().any(is_foreign_control) {
-                        return Err(CloseReason::ProtocolError);
-                    }
                     // A message is one line of the text protocol, whether or not it ends like one.
                     let text = text.strip_suffix('\n').unwrap_or(&text);
-                    self.speaker.hear(text.strip_suffix('\r').unwrap_or(text), acts);
+                    self.speaker.hear_all(text.strip_suffix('\r').unwrap_or(text), acts)?;
                 }
                 Message::Binary(_) => return Err(CloseReason::Unsupported),
                 Message::Ping(payload) => acts.push(Act::Send(Frame::new(frame::pong(&payload)))),
@@ -132,6 +128,9 @@ const fn is_failure(reason: CloseReason) -> bool {
     matches!(
         reason,
         CloseReason::ProtocolError
+            | CloseReason::OtherProtocol
+            | CloseReason::LengthPrefixed
+            | CloseReason::Utf16
             | CloseReason::Unsupported
             | CloseReason::InvalidUtf8
             | CloseReason::BadCompression

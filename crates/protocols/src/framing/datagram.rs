@@ -1,4 +1,4 @@
-//! Datagrams as text: each is one message, whose one trailing line end does not count.
+//! Datagrams as text: each is one message; one line end at its end does not count, and neither do zeros.
 
 use super::utf8::InvalidUtf8;
 
@@ -16,7 +16,14 @@ pub enum BadDatagram {
     InvalidUtf8(#[from] InvalidUtf8),
 }
 
-/// The text of a datagram of up to `bytes_max` bytes, without the one LF or CRLF it may end in.
+/// Whether a first datagram is one of those that OpenBSD's `nc -uv` and `nc -uvz` send to find out whether somebody
+/// answers: a lone letter, which a person would end with a line end.
+pub fn is_netcats_probe(datagram: &[u8]) -> bool {
+    datagram == b"X"
+}
+
+/// The text of a datagram of up to `bytes_max` bytes, without the one LF or CRLF it may end in, and without the zeros
+/// around that: C ends its strings with one, and fills its buffers with them.
 ///
 /// An empty datagram is an empty text.
 ///
@@ -24,11 +31,17 @@ pub enum BadDatagram {
 /// [`BadDatagram`] when it is too long or not UTF-8. A datagram stands alone, so the next one from
 /// the same address is judged anew.
 pub fn text(datagram: &[u8], bytes_max: usize) -> Result<&str, BadDatagram> {
-    let line = datagram.strip_suffix(b"\r\n").or_else(|| datagram.strip_suffix(b"\n")).unwrap_or(datagram);
+    let line = without_zeros(datagram);
+    let line = without_zeros(line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n")).unwrap_or(line));
     if line.len() > bytes_max {
         return Err(BadDatagram::TooLong { bytes_max });
     }
     str::from_utf8(line).map_err(|_| InvalidUtf8.into())
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
 }
 
 #[cfg(test)]
@@ -47,6 +60,11 @@ mod tests {
             (b"hello\r\n", Ok("hello")),
             (b"hi\n\n", Ok("hi\n")),
             (b"hi\r", Ok("hi\r")),
+            (b"hello\0", Ok("hello")),
+            (b"hello\r\n\0\0\0\0\0\0\0\0\0", Ok("hello")),
+            (b"hi\0\n", Ok("hi")),
+            (b"\0\0\0", Ok("")),
+            (b"a\0b\0", Ok("a\0b")),
             (b"a\nb\n", Ok("a\nb")),
             (b"hello!", too_long),
             (b"hello\n\n", too_long),

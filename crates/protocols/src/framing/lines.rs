@@ -1,4 +1,4 @@
-//! Lines out of a byte stream: ended by LF or CRLF, bounded in length, lent without a copy.
+//! Lines out of a byte stream: ended by LF, CRLF or NUL, for people by CR too; bounded in length, lent without a copy.
 
 use std::borrow::Cow;
 use std::mem;
@@ -15,20 +15,31 @@ pub struct LineTooLong {
 
 /// Cuts a byte stream into lines, whatever the pieces it arrives in.
 ///
-/// A CR counts as a part of the line's end only directly before the LF. Between lines the decoder
-/// owns no heap; within one it holds at most the limit and a CR.
+/// LF ends a line, and so does NUL, with which C ends a string: a buffer that is padded with zeros is a line and many
+/// empty ones. For people's lines ([`LineDecoder::for_people`]) CR ends one, too: raw terminals and some devices send
+/// nothing else, some devices send LF CR, and telnet sends CR NUL. In other lines, where a CR may stand between the
+/// members of an object, it is a part of the line's end only directly before the LF.
+///
+/// Between lines the decoder owns no heap; within one it holds at most the limit and a CR.
 #[derive(Debug)]
 pub struct LineDecoder {
     partial: Vec<u8>,
     bytes_max: usize,
-    has_seen_lf: bool,
+    cr_ends: bool,
+    has_seen_end: bool,
+    ended_by_nul: bool,
     failed: bool,
 }
 
 impl LineDecoder {
     /// A decoder for lines of up to `bytes_max` bytes, the line's end not counted.
     pub fn new(bytes_max: usize) -> Self {
-        Self { partial: Vec::new(), bytes_max, has_seen_lf: false, failed: false }
+        Self { partial: Vec::new(), bytes_max, cr_ends: false, has_seen_end: false, ended_by_nul: false, failed: false }
+    }
+
+    /// The same for lines that people and devices send, which a CR ends, too.
+    pub fn for_people(bytes_max: usize) -> Self {
+        Self { cr_ends: true, ..Self::new(bytes_max) }
     }
 
     /// Takes the next line from the front of `input`, without its end.
@@ -40,22 +51,35 @@ impl LineDecoder {
     /// [`LineTooLong`] as soon as the bytes of a line pass the limit, whether or not its end has
     /// come; every later call gives the same error.
     pub fn next_line<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, LineTooLong> {
-        let lf = memchr::memchr(b'\n', input);
-        let piece = &input[..lf.unwrap_or(input.len())];
-        *input = &input[lf.map_or(input.len(), |at| at + 1)..];
-        self.has_seen_lf |= lf.is_some();
+        let end = if self.cr_ends { memchr::memchr3(b'\n', b'\r', 0, input) } else { memchr::memchr2(b'\n', 0, input) };
+        let piece = &input[..end.unwrap_or(input.len())];
+        if let Some(at) = end {
+            self.ended_by_nul = input[at] == 0;
+            self.has_seen_end |= !self.ended_by_nul;
+        }
+        *input = &input[end.map_or(input.len(), |at| at + 1)..];
 
         self.check_length(piece)?;
-        if lf.is_some() && self.partial.is_empty() {
+        if end.is_some() && self.partial.is_empty() {
             return Ok(Some(Cow::Borrowed(piece.strip_suffix(b"\r").unwrap_or(piece))));
         }
         self.keep(piece);
-        if lf.is_none() {
+        if end.is_none() {
             return Ok(None);
         }
         let mut line = self.take_partial();
         line.pop_if(|last| *last == b'\r');
         Ok(Some(Cow::Owned(line)))
+    }
+
+    /// Keeps bytes of which it is not known yet what they are, whatever is among them.
+    ///
+    /// # Errors
+    /// As [`LineDecoder::next_line`].
+    pub fn hold(&mut self, bytes: &[u8]) -> Result<(), LineTooLong> {
+        self.check_length(bytes)?;
+        self.keep(bytes);
+        Ok(())
     }
 
     /// What has come of a line whose end has not, a CR at its end included.
@@ -68,9 +92,15 @@ impl LineDecoder {
         mem::take(&mut self.partial)
     }
 
-    /// Whether the stream has ended any line so far.
-    pub fn has_seen_lf(&self) -> bool {
-        self.has_seen_lf
+    /// Whether the stream has ended any line so far with LF or CR. A NUL does not count: a program may send its strings
+    /// now with it and now without.
+    pub fn has_seen_end(&self) -> bool {
+        self.has_seen_end
+    }
+
+    /// Whether a NUL ended the line that was taken last.
+    pub fn ended_by_nul(&self) -> bool {
+        self.ended_by_nul
     }
 
     fn check_length(&mut self, piece: &[u8]) -> Result<(), LineTooLong> {

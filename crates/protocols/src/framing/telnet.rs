@@ -1,9 +1,10 @@
-//! Telnet negotiation (RFC 854) taken out of a text stream: every option is refused.
+//! Telnet commands (RFC 854) taken out of a text stream: every option is refused, and the line is edited as asked.
 //!
 //! Telnet commands begin with the byte 255 (IAC), which no UTF-8 text contains, so this can stand
 //! before the line decoder of every text connection, telnet client or not.
 
 use memchr::memchr;
+use std::mem;
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -11,12 +12,32 @@ const DO: u8 = 253;
 const WONT: u8 = 252;
 const WILL: u8 = 251;
 const SB: u8 = 250;
+/// Erase line.
+const EL: u8 = 248;
+/// Erase character.
+const EC: u8 = 247;
+/// Are you there?
+const AYT: u8 = 246;
+
+/// What [`Telnet::next`] makes of "erase character": the backspace, which means the same in a line.
+pub const BACKSPACE: u8 = 8;
 
 /// How many requests of one connection are answered.
 ///
 /// A telnet client asks about each option it knows once. One that asks on and on is in a
 /// negotiation loop, which our answers would only keep going.
 const ANSWERS_MAX: u8 = 64;
+
+/// What a command asks for after the data before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing; the data just end here.
+    Nothing,
+    /// The line that is being typed is to be forgotten ("erase line").
+    EraseLine,
+    /// A sign of life ("are you there").
+    AreYouThere,
+}
 
 /// Strips telnet commands from a stream and answers the requests among them, in two to four bytes
 /// of state: a subnegotiation is skipped, never stored.
@@ -50,24 +71,48 @@ enum Request {
 }
 
 impl Telnet {
-    /// Takes the telnet commands out of `input`, in place, and returns what is left of it.
+    /// Takes the telnet commands out of the front of `input`, in place, up to the first that asks the caller for
+    /// something, and returns the data before it. `None`: all of `input` was used.
     ///
-    /// Answers are appended to `answers`: `DO x` gets `WONT x`, `WILL x` gets `DONT x`; in the life
-    /// of a connection at most 192 bytes. A doubled IAC is the byte 255 itself. Commands may be cut
-    /// anywhere between calls.
-    pub fn strip<'a>(&mut self, input: &'a mut [u8], answers: &mut Vec<u8>) -> &'a mut [u8] {
+    /// Answers to negotiations are appended to `answers`: `DO x` gets `WONT x`, `WILL x` gets `DONT x`; in the life
+    /// of a connection at most 192 bytes. "Erase character" becomes a [`BACKSPACE`] in the data; a doubled IAC is the
+    /// byte 255 itself; interrupt, abort output, break, go ahead, no operation and the data mark of a Synch are
+    /// nothing. Commands may be cut anywhere between calls.
+    pub fn next<'a>(&mut self, input: &mut &'a mut [u8], answers: &mut Vec<u8>) -> Option<(&'a mut [u8], Asked)> {
+        if input.is_empty() {
+            return None;
+        }
+        let bytes = mem::take(input);
         let start = match self.state {
-            State::Data => memchr(IAC, input).unwrap_or(input.len()),
+            State::Data => memchr(IAC, bytes).unwrap_or(bytes.len()),
             State::Command | State::Request(_) | State::Subnegotiation | State::SubnegotiationCommand => 0,
         };
         let mut kept = start;
-        for at in start..input.len() {
-            if let Some(data) = self.step(input[at], answers) {
-                input[kept] = data;
+        for at in start..bytes.len() {
+            let asked = self.asked(bytes[at]);
+            if let Some(data) = self.step(bytes[at], answers) {
+                bytes[kept] = data;
                 kept += 1;
             }
+            if asked != Asked::Nothing {
+                let (done, rest) = bytes.split_at_mut(at + 1);
+                *input = rest;
+                return Some((&mut done[..kept], asked));
+            }
         }
-        &mut input[..kept]
+        Some((&mut bytes[..kept], Asked::Nothing))
+    }
+
+    /// What the byte that comes next asks the caller for.
+    fn asked(&mut self, byte: u8) -> Asked {
+        match (self.state, byte) {
+            (State::Command | State::SubnegotiationCommand, EL) => Asked::EraseLine,
+            (State::Command | State::SubnegotiationCommand, AYT) if self.answers < ANSWERS_MAX => {
+                self.answers += 1;
+                Asked::AreYouThere
+            }
+            _ => Asked::Nothing,
+        }
     }
 
     /// Takes one byte and returns it if it is data.
@@ -82,6 +127,7 @@ impl Telnet {
             (State::Command | State::SubnegotiationCommand, WILL) => (State::Request(Request::Will), None),
             (State::Command | State::SubnegotiationCommand, DONT | WONT) => (State::Request(Request::Refusal), None),
             (State::Command | State::SubnegotiationCommand, SB) => (State::Subnegotiation, None),
+            (State::Command | State::SubnegotiationCommand, EC) => (State::Data, Some(BACKSPACE)),
             // The other commands (break, interrupt, are you there, ...) are two bytes long.
             (State::Command, _) => (State::Data, None),
             (State::Request(request), option) => {
@@ -120,10 +166,19 @@ mod tests {
     const NAWS: u8 = 31;
     const SE: u8 = 240;
 
+    /// The data and the answers; what is asked stands in the data as a word.
     fn strip(pieces: &mut [Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
         let (mut telnet, mut data, mut answers) = (Telnet::default(), Vec::new(), Vec::new());
         for piece in pieces {
-            data.extend_from_slice(telnet.strip(piece, &mut answers));
+            let mut input = &mut piece[..];
+            while let Some((some, asked)) = telnet.next(&mut input, &mut answers) {
+                data.extend_from_slice(some);
+                data.extend_from_slice(match asked {
+                    Asked::Nothing => b"",
+                    Asked::EraseLine => b"(erase)",
+                    Asked::AreYouThere => b"(there?)",
+                });
+            }
         }
         (data, answers)
     }
@@ -147,6 +202,11 @@ mod tests {
             (&[IAC, SB, NAWS, 1, 2, IAC, DO, ECHO, b'x'], b"x", &[IAC, WONT, ECHO]),
             (&[IAC, DO, IAC, b'x'], b"x", &[IAC, WONT, IAC]),
             (&[IAC, SB, 1, 2, 3], b"", &[]),
+            (&[b'a', IAC, EC, b'b'], b"a\x08b", &[]),
+            (&[b'a', IAC, EL, b'b', IAC, AYT, b'c'], b"a(erase)b(there?)c", &[]),
+            (&[IAC, SB, NAWS, 1, IAC, EL, b'x'], b"(erase)x", &[]),
+            // Break, interrupt, abort output, go ahead, no operation, and the data mark of a Synch.
+            (&[b'a', IAC, 243, IAC, 244, IAC, 245, IAC, 249, IAC, 241, IAC, 242, b'b'], b"ab", &[]),
         ] {
             let expected = (data.to_vec(), answers.to_vec());
             assert_eq!(strip(&mut [stream.to_vec()]), expected, "{stream:?}");
@@ -157,7 +217,7 @@ mod tests {
     #[test]
     fn a_negotiation_loop_is_not_kept_going() {
         let mut stream = [IAC, DO, ECHO].repeat(1000);
-        let (data, answers) = strip(&mut [std::mem::take(&mut stream)]);
+        let (data, answers) = strip(&mut [mem::take(&mut stream)]);
         assert_eq!(data, b"");
         assert_eq!(answers.len(), 3 * usize::from(ANSWERS_MAX));
     }

@@ -89,11 +89,12 @@ const fn message(text: String) -> Command {
 
 /// The one argument of an event, which must be a string.
 pub(super) fn one_string(heard: &Heard<'_>) -> Result<String, Refusal> {
-    let one = match heard.args {
-        [one] => serde_json::from_str(one.get()).ok(),
-        [] | [_, _, ..] => None,
-    };
-    one.ok_or_else(|| bad(format!("`{}` has one argument, a string", heard.name)))
+    let [one] = heard.args else { return Err(bad(format!("`{}` has one argument, a string", heard.name))) };
+    serde_json::from_str(one.get()).map_err(|_| {
+        // A string that is not a string is one with half of a surrogate pair.
+        let what = if one.get().starts_with('"') { "a string of whole characters" } else { "a string" };
+        bad(format!("`{}` has one argument, {what}", heard.name))
+    })
 }
 
 /// An event that is passed on as it is, unless its name is one of the server's own: whoever could relay a `message`
@@ -159,6 +160,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_refused_in_words() {
         let chat = Chat::new(None);
+        let Said::Refuse(refusal) = said(&chat, "message", r#"["\ud800"]"#) else { panic!("half a character is none") };
+        assert_eq!(refusal.message, "`message` has one argument, a string of whole characters");
         for (name, args) in [("message", "[1]"), ("message", "[\"a\",\"b\"]"), ("rooms", "[\"x\"]"), ("join", "[[]]")] {
             assert!(matches!(said(&chat, name, args), Said::Refuse(_)), "{name} {args}");
         }

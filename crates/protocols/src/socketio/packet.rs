@@ -9,7 +9,7 @@ pub const ATTACHMENTS_MAX: usize = 10;
 /// Digits of an acknowledgement's id at most: those of the largest integer of 64 bits.
 const ID_DIGITS_MAX: usize = 20;
 /// Arrays and objects within each other at most; JSON deeper than that is an attack.
-const DEPTH_MAX: usize = 128;
+pub(crate) const DEPTH_MAX: usize = 128;
 /// Bytes of an event's name at most.
 pub const NAME_BYTES_MAX: usize = crate::json::decode::EVENT_NAME_BYTES_MAX;
 /// Names that mean something to clients themselves: an event of such a name would deceive them.
@@ -88,6 +88,12 @@ impl<'a> Packet<'a> {
             return Err(Malformed);
         }
         Ok(Self { kind, attachments, namespace, id: (digits > 0).then_some(id), data })
+    }
+
+    /// Whether the packet's JSON is nested deeper than [`DEPTH_MAX`]: it is refused unread.
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        fields::depth(self.data) > DEPTH_MAX
     }
 
     /// The object of a `CONNECT`, if it has one.

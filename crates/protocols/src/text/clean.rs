@@ -3,39 +3,15 @@
 //! A terminal obeys control characters, and shows text with bidirectional or invisible characters as something else
 //! than it is. None of them leaves here, and a line end in a message cannot begin a line that looks like the server's.
 
+use switchboard_core::visible::is_hidden;
+
 /// What a line of a message that is not its first begins with.
 pub const CONTINUATION: &str = "| ";
 
-/// Whether a character must never reach a terminal raw.
-///
-/// These are all control characters (C0, DEL, C1, with tab and the line ends among them), the line and paragraph
-/// separators, and what Unicode calls default-ignorable or a format control where it is invisible: zero-width
-/// characters, bidirectional marks, embeddings, overrides and isolates, fillers, annotations, and tags. The variation
-/// selectors U+FE00 to U+FE0F are allowed: they choose between the text and the picture of an emoji.
+/// Whether a character must never reach a terminal raw: [`is_hidden`] lists them.
 #[must_use]
 pub const fn is_forbidden(character: char) -> bool {
-    matches!(
-        character,
-        '\0'..='\u{1F}'
-            | '\u{7F}'..='\u{9F}'
-            | '\u{AD}'
-            | '\u{34F}'
-            | '\u{61C}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{3164}'
-            | '\u{FEFF}'
-            | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{13430}'..='\u{1343F}'
-            | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E0FFF}'
-    )
+    is_hidden(character)
 }
 
 /// Appends a message's text. Its further lines begin with [`CONTINUATION`], tabs become spaces, and forbidden

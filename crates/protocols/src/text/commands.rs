@@ -1,7 +1,6 @@
 //! What a line that a person typed asks for.
 
-use super::clean::is_forbidden;
-use switchboard_core::{Command, Target};
+use switchboard_core::{Command, Target, visible};
 
 /// What became of a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,27 +20,36 @@ pub enum Answer {
     NoSuchCommand(String),
     /// How the command is used.
     Usage(&'static str),
+    /// A first word was not said, as other protocols' clients begin with it.
+    SayItAgain,
+    /// The peer's telnet asks whether anybody is there.
+    HereIAm,
 }
 
 /// Understands one line, its end already taken off. `None`: there is nothing in it that anybody could see.
 ///
 /// A line is a command if it is `/`, letters, and then a space or nothing, so that paths can be talked about; `//` at
-/// its beginning stands for a `/` that is no command.
+/// its beginning stands for a `/` that is no command. What nobody sees around it or within its word changes nothing:
+/// a command is never said because of such characters.
 #[must_use]
 pub fn parse(line: &str) -> Option<Said> {
-    if line.chars().all(|character| character.is_whitespace() || is_forbidden(character)) {
+    if visible::is_blank(line) {
         return None;
     }
-    if let Some(after_slash) = line.strip_prefix('/') {
-        if after_slash.starts_with('/') {
-            return Some(message(after_slash));
-        }
-        let (word, rest) = after_slash.split_once([' ', '\t']).unwrap_or((after_slash, ""));
-        if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            return Some(command(&word.to_ascii_lowercase(), rest.trim()));
-        }
+    let seen = visible::trim(line);
+    // A message keeps more at its ends than a command does.
+    let Some(after_slash) = seen.trim_start_matches(visible::is_invisible).strip_prefix('/') else {
+        return Some(message(seen));
+    };
+    if after_slash.starts_with('/') {
+        return Some(message(after_slash));
     }
-    Some(message(line))
+    let (word, rest) = after_slash.split_once(char::is_whitespace).unwrap_or((after_slash, ""));
+    let word: String = word.chars().filter(|character| !visible::is_invisible(*character)).collect();
+    if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Some(command(&word.to_ascii_lowercase(), rest));
+    }
+    Some(message(seen))
 }
 
 fn message(text: &str) -> Said {
@@ -52,7 +60,9 @@ fn say(target: Target, text: &str, action: bool) -> Said {
     Said::Command(Command::Message { target, text: text.to_owned(), id: None, action })
 }
 
-fn command(word: &str, rest: &str) -> Said {
+/// A command and what follows its word, which is one word or a text.
+fn command(word: &str, text: &str) -> Said {
+    let (rest, text) = (visible::trim_word(text), visible::trim(text).trim());
     let optional = || (!rest.is_empty()).then(|| rest.to_owned());
     let usage = |usage| Said::Answer(Answer::Usage(usage));
     Said::Command(match word {
@@ -65,13 +75,15 @@ fn command(word: &str, rest: &str) -> Said {
         "rooms" => Command::Rooms,
         "who" => Command::Members { room: optional() },
         "me" if rest.is_empty() => return usage("/me ACTION"),
-        "me" => return say(Target::Current, rest, true),
-        "msg" => match rest.split_once(char::is_whitespace) {
-            Some((nick, text)) => return say(Target::User(nick.to_owned()), text.trim_start(), false),
+        "me" => return say(Target::Current, text, true),
+        "msg" => match text.split_once(char::is_whitespace) {
+            Some((nick, text)) => {
+                return say(Target::User(visible::trim_word(nick).to_owned()), text.trim_start(), false);
+            }
             None => return usage("/msg NICK TEXT"),
         },
         "topic" if rest == "-" => Command::Topic { room: None, text: Some(String::new()) },
-        "topic" => Command::Topic { room: None, text: optional() },
+        "topic" => Command::Topic { room: None, text: optional().map(|_| text.to_owned()) },
         "history" => match rest {
             "" => Command::History { room: None, before: None, after: None, limit: None },
             count => match count.parse() {
@@ -142,6 +154,15 @@ mod tests {
             ("/pass open sesame", Some(Said::Command(Command::Pass { code: "open sesame".into() }))),
             ("/pass", usage("/pass CODE")),
             ("/quit now", Some(Said::Command(Command::Quit))),
+            ("\u{feff}/nick ada\0", Some(Said::Command(Command::Nick { nick: "ada".into() }))),
+            ("\r/pass 1234\u{200b}", Some(Said::Command(Command::Pass { code: "1234".into() }))),
+            ("\u{1b}/pa\u{200b}ss\u{a0}1234", Some(Said::Command(Command::Pass { code: "1234".into() }))),
+            ("\u{2800}/pass\u{2060} 1234", Some(Said::Command(Command::Pass { code: "1234".into() }))),
+            ("\u{200b}//nick\u{200b}", Some(message("/nick"))),
+            ("/me ❤\u{fe0f}\0", Some(say(Target::Current, "❤\u{fe0f}", true))),
+            ("/msg bob ❤\u{fe0f}\u{feff}", to("bob", "❤\u{fe0f}")),
+            ("/topic ❤\u{fe0f}", topic(Some("❤\u{fe0f}"))),
+            ("\u{200b}a\u{200b}b\u{200b}", Some(message("a\u{200b}b"))),
             ("/frobnicate x", Some(Said::Answer(Answer::NoSuchCommand("frobnicate".into())))),
         ] {
             assert_eq!(parse(line), said, "{line:?}");

@@ -159,6 +159,10 @@ pub(crate) fn answer(lines: &mut Lines<'_>, answer: &Answer) {
             lines.notice(&["There is no /", word, ". /help lists the commands; begin with // to say it."]);
         }
         Answer::Usage(usage) => lines.notice(&["Usage: ", usage]),
+        Answer::SayItAgain => {
+            lines.notice(&["Other protocols' programs begin like that, so it was not said. Say it again to say it."]);
+        }
+        Answer::HereIAm => lines.notice(&["Yes, the server is here."]),
     }
 }
 

@@ -94,7 +94,10 @@ fn the_end_of_the_stream_ends_a_message_but_not_inside_a_character() {
         (b"\r", vec![]),
         (b"", vec![]),
         (b"caf\xC3", vec![Act::Close(CloseReason::InvalidUtf8)]),
-        (b"bell \x07", vec![Act::Close(CloseReason::ProtocolError)]),
+        (b"bell \x07", vec![said("bell ")]),
+        (b"\xEF\xBB\xBF", vec![]),
+        (b"\0\x05Hel", vec![]),
+        (b"\xEF\xBB\xBF{\"type\":\"ping\"}\0", vec![Act::BecomeJson(b"\xEF\xBB\xBF{\"type\":\"ping\"}\0".to_vec())]),
     ] {
         let mut text = conversation::stream_text(&settings());
         let mut acts = receive(&mut text, 0, bytes);
@@ -106,10 +109,20 @@ fn the_end_of_the_stream_ends_a_message_but_not_inside_a_character() {
 #[test]
 fn binary_data_ends_a_text_stream_and_is_not_published() {
     for (bytes, reason) in [
-        (&b"GET / HTTP/1.1\r\n"[..], CloseReason::ProtocolError),
+        (&b"GET / HTTP/1.1\r\n"[..], CloseReason::OtherProtocol),
         (b"\x16\x03\x01\x02\x00\x01", CloseReason::ProtocolError),
         (b"\0\0\0\n", CloseReason::ProtocolError),
-        (b"ab\x01cd\n", CloseReason::ProtocolError),
+        (b"\x01\x02\n", CloseReason::ProtocolError),
+        (b"JRMI\0\x02K", CloseReason::ProtocolError),
+        (b"TNMP\x04\0\0\0TNME\0\0\x04\0", CloseReason::ProtocolError),
+        (b"A\0\0\0:0\0\0\xff\xff\xff\xff", CloseReason::ProtocolError),
+        (b"\0\x05Hello", CloseReason::LengthPrefixed),
+        (b"\xFF\xFEh\0i\0\n\0", CloseReason::Utf16),
+        (b"\xFF\xFE/\0p\0\n\0", CloseReason::Utf16),
+        (b"\xFE\xFF\0h\0i\0\n", CloseReason::Utf16),
+        (b"h\0i\0\n\0", CloseReason::Utf16),
+        (b"\0h\0i\0\n", CloseReason::Utf16),
+        (b"CONNECT host:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n", CloseReason::OtherProtocol),
         (b"SSH-2.0-OpenSSH\r\n", CloseReason::ProtocolError),
         (b"a\xFF\xFFb\n", CloseReason::InvalidUtf8),
         (&[b'x'; 40_000], CloseReason::LineTooLong),
@@ -122,6 +135,135 @@ fn binary_data_ends_a_text_stream_and_is_not_published() {
         text.finish(&mut acts);
         assert_eq!(acts, [], "nothing after it counts");
     }
+}
+
+/// What a stream of text becomes, whole and byte by byte.
+fn hears(stream: &[u8]) -> Vec<Act> {
+    let mut bytewise = conversation::stream_text(&settings());
+    let acts: Vec<_> = stream.iter().flat_map(|byte| receive(&mut bytewise, 0, &[*byte])).collect();
+    assert_eq!(receive(&mut conversation::stream_text(&settings()), 0, stream), acts, "{}", stream.escape_ascii());
+    acts
+}
+
+#[test]
+fn what_nobody_sees_is_no_part_of_a_line() {
+    let nick = |nick: &str| Act::Request(Request::plain(Command::Nick { nick: nick.into() }));
+    let pass = || Act::Request(Request::plain(Command::Pass { code: "1234".into() }));
+    for (stream, expected) in [
+        (&b"Hello\0"[..], vec![said("Hello")]),
+        (b"Hello\0\0\0\0\0\0\0\0", vec![said("Hello")]),
+        (b"Hello\n\0\0\0\0\0/nick ada\0\0", vec![said("Hello"), nick("ada")]),
+        (b"Hello\r\0/pass 1234\r\0", vec![said("Hello"), pass()]),
+        (b"Hello\n\r/pass 1234\n\r", vec![said("Hello"), pass()]),
+        (b"Hello\r/pass 1234\r", vec![said("Hello"), pass()]),
+        (b"\xEF\xBB\xBF/nick ada\r\n", vec![nick("ada")]),
+        (b"\xEF\xBB\xBFhi\n\xEF\xBB\xBF/nick ada\n", vec![said("hi"), nick("ada")]),
+        ("\u{200B}\u{2060}hi\u{200B}\n\u{200E}/pass 1234\u{FEFF}\n".as_bytes(), vec![said("hi"), pass()]),
+        (b"done\x07\n", vec![said("done")]),
+        (b"\x07done\n", vec![said("done")]),
+        (b"ab\x01cd\n", vec![said("ab\x01cd")]),
+        (b"\n\0\0\r\0hi\n", vec![said("hi")]),
+        ("❤\u{FE0F}\0👩\u{200D}💻\n".as_bytes(), vec![said("❤\u{FE0F}"), said("👩\u{200D}💻")]),
+        ("\u{200B}\n\u{3164}\n\u{FE0F}\0".as_bytes(), vec![]),
+    ] {
+        assert_eq!(hears(stream), expected, "{}", stream.escape_ascii());
+    }
+}
+
+#[test]
+fn an_object_is_json_whatever_nobody_sees_around_it() {
+    let object = br#"{"type":"hello","token":"secret"}"#;
+    for (before, after) in [
+        (&b""[..], &b"\0"[..]),
+        (b"\xEF\xBB\xBF", b"\n"),
+        (b"\r", b"\r\0"),
+        (b"\n\0 \xE2\x80\x8B ", b"\xEF\xBB\xBF\n"),
+        (&b"\xE2\x80\x8B".repeat(20), b"\n"),
+        (b"  ", b"\0\0\0\0"),
+    ] {
+        let stream = [before, object, after].concat();
+        for piece in [1, 2, stream.len()] {
+            let mut conversation = conversation::stream_text(&settings());
+            let mut acts = Vec::new();
+            for bytes in stream.chunks(piece) {
+                for act in receive(&mut conversation, 0, bytes) {
+                    match act {
+                        Act::BecomeJson(bytes) => {
+                            conversation = conversation::stream_json(&settings());
+                            acts.extend(receive(&mut conversation, 0, &bytes));
+                        }
+                        act => acts.push(act),
+                    }
+                }
+            }
+            let [Act::Request(Request { command: Command::Hello(hello), .. })] = &acts[..] else { panic!("{acts:?}") };
+            assert_eq!(hello.token.as_deref(), Some("secret"));
+        }
+    }
+}
+
+#[test]
+fn a_first_word_for_help_is_answered_and_a_doubtful_one_has_to_be_said_twice() {
+    for first in ["HELP", "help", "?"] {
+        let acts = hears(format!("{first}\nhi\n{first}\n").as_bytes());
+        let [Act::Send(help), hi, again] = &acts[..] else { panic!("{acts:?}") };
+        assert!(String::from_utf8_lossy(help.bytes()).contains("/nick NAME"));
+        assert_eq!((hi, again), (&said("hi"), &said(first)));
+    }
+    let acts = hears(b"stats\r\nstats\r\nstats\r\n");
+    let [Act::Send(why), one, two] = &acts[..] else { panic!("{acts:?}") };
+    assert!(String::from_utf8_lossy(why.bytes()).contains("not said"));
+    assert_eq!((one, two), (&said("stats"), &said("stats")));
+    // After a question, a request is still nobody's words.
+    let mut text = conversation::stream_text(&settings());
+    let mut acts = Vec::new();
+    let result = text.receive(0, &mut b"HELP\r\nCONNECT x:1 HTTP/1.1\r\nHost: x\r\n".to_vec(), &mut acts);
+    assert_eq!(result, Err(CloseReason::OtherProtocol));
+    let farewell = text.farewell(CloseReason::OtherProtocol).expect("an answer");
+    let answer = String::from_utf8_lossy(farewell.bytes()).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+}
+
+#[test]
+fn telnet_edits_the_line_and_is_told_that_somebody_is_here() {
+    for (stream, expected) in [
+        (&b"helo\xFF\xF7lo\r\n"[..], vec![said("hello")]),
+        (b"secret\xFF\xF8hi\r\n", vec![said("hi")]),
+        (b"/pas\x08ss\x7Fs 1234\r\0", vec![Act::Request(Request::plain(Command::Pass { code: "1234".into() }))]),
+        ("é\u{8}❤\u{FE0F}\u{7F}\u{8}\u{8}x\n".as_bytes(), vec![said("x")]),
+        // Break, interrupt, abort output, go ahead, no operation; a Synch is an interrupt and a data mark.
+        (b"a\xFF\xF3b\xFF\xF4c\xFF\xF5d\xFF\xF9e\xFF\xF1f\xFF\xF4\xFF\xF2g\n", vec![said("abcdefg")]),
+        (b"one\n\xFF\xF8\xFF\xF7two\n", vec![said("one"), said("two")]),
+    ] {
+        assert_eq!(hears(stream), expected, "{}", stream.escape_ascii());
+    }
+    let acts = hears(b"hal\xFF\xF6lo\n");
+    let [Act::Send(here), message] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!((&here.bytes()[..], message), (&b"-- Yes, the server is here.\n"[..], &said("hallo")));
+}
+
+#[test]
+fn datagrams_and_websocket_messages_are_ended_by_zeros_too() {
+    for (bytes, expected) in [
+        (&b"Hello\0"[..], vec![said("Hello")]),
+        (b"Hello\r\n\0\0\0\0", vec![said("Hello")]),
+        (b"\xEF\xBB\xBFHello", vec![said("Hello")]),
+        (b"one\0two\0\0", vec![said("one"), said("two")]),
+        (b"\xEF\xBB\xBF{\"type\":\"ping\"}\0\0", vec![Act::Request(Request::plain(Command::Ping))]),
+        (b"\0", vec![]),
+    ] {
+        assert_eq!(receive(&mut conversation::datagram(&settings(), None), 0, bytes), expected);
+        let mut websocket = conversation::websocket(&settings(), None, None, 0);
+        assert_eq!(receive(&mut websocket, 0, &masked(Opcode::Text, bytes)), expected);
+    }
+    let mut address = conversation::datagram(&settings(), None);
+    for _ in 0..5 {
+        assert_eq!(receive(&mut address, 0, b"X"), [], "netcat asks whether somebody is here");
+    }
+    assert_eq!(receive(&mut address, 0, b"X\n"), [said("X")]);
+    assert_eq!(receive(&mut address, 0, b"X"), [said("X")]);
 }
 
 #[test]
@@ -199,7 +341,7 @@ fn a_websockets_wire_errors_have_their_reasons() {
     for (bytes, reason) in [
         (masked(Opcode::Binary, b"x"), CloseReason::Unsupported),
         (masked(Opcode::Text, b"\xFF"), CloseReason::InvalidUtf8),
-        (masked(Opcode::Text, b"\0"), CloseReason::ProtocolError),
+        (masked(Opcode::Text, b"CONNECT host:443 HTTP/1.1\r\n"), CloseReason::OtherProtocol),
         (masked(Opcode::Text, &too_large), CloseReason::FrameTooLarge),
         (b"\x81\x01x".to_vec(), CloseReason::ProtocolError),
     ] {

@@ -4,6 +4,7 @@ use crate::samples;
 use proptest::prelude::*;
 use std::sync::Arc;
 use switchboard_core::{Body, CloseReason, Event, Reply};
+use switchboard_protocols::first::is_foreign_control;
 use switchboard_protocols::framing::websocket::{client, frame::Opcode};
 use switchboard_protocols::text::clean::is_forbidden;
 use switchboard_protocols::{Act, Conversation, Dialect, Framing, Language, Settings, TextStyle, conversation, encode};
@@ -106,11 +107,21 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(1_usize..9, 1..6)
 }
 
+/// Whether a stream may have a first string of C whose meaning depends on what came together with it: binary data, or
+/// characters of UTF-16.
+fn is_judged_with_what_follows(stream: &[u8]) -> bool {
+    let is_text = str::from_utf8(stream).is_ok() && !stream.iter().any(|byte| *byte != 0 && is_foreign_control(*byte));
+    stream.contains(&0) && (!is_text || stream.get(1) == Some(&0))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn any_cut_of_a_stream_gives_the_same(stream in stream(), cuts in cuts()) {
+        if is_judged_with_what_follows(&stream) {
+            return Ok(());
+        }
         for make in [conversation::stream_text, conversation::stream_text_only, conversation::stream_json] {
             let whole = feed(make(&settings()), &stream, &[]);
             // Telnet is spoken by people's clients. What is found before it is known that a program speaks is taken

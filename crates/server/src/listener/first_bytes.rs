@@ -4,7 +4,7 @@ use super::Left;
 use crate::socket::Socket;
 use std::io;
 use std::time::Duration;
-use switchboard_protocols::first::{Verdict, judge};
+use switchboard_protocols::first::{Verdict, judge, skipped};
 use tokio::time::{Instant, timeout_at};
 
 /// Bytes read before a decision at most: far more than any decision needs, so that what came at once is read at once.
@@ -100,19 +100,19 @@ impl First {
         self.0.is_empty()
     }
 
-    /// An empty line is no word: it decides as little as silence does.
+    /// An empty line is no word, and neither is what nobody sees: it decides as little as silence does.
     fn is_no_word(&self) -> bool {
-        self.0.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+        !matches!(self.0.first(), Some(0)) && skipped(&self.0) == self.0.len()
     }
 
     /// What the bytes so far say, if they say it already.
     fn decide(&self) -> io::Result<Option<Said>> {
-        let from = self.0.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-        Ok(Some(match judge(from.map_or(&[], |from| &self.0[from..])) {
+        Ok(Some(match judge(&self.0) {
             Verdict::Tls => Said::Tls,
             Verdict::Http => Said::Http,
             Verdict::Json => Said::Json,
-            Verdict::Text => Said::Text,
+            // What is text in another form is told so by the text protocol.
+            Verdict::Text | Verdict::Prefixed | Verdict::Utf16 => Said::Text,
             Verdict::Foreign => return Err(io::Error::new(io::ErrorKind::InvalidData, "no protocol of ours")),
             Verdict::Undecided if self.0.len() >= FIRST_BYTES => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "nothing but empty lines"));

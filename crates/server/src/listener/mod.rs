@@ -90,6 +90,13 @@ impl Arrivals {
         conversation::datagram(&self.conversations, None)
     }
 
+    /// What is answered to a datagram of somebody who has no conversation, and meant it as words.
+    #[must_use]
+    pub fn datagram_refusal(&self, reason: switchboard_core::CloseReason) -> Frame {
+        let mut words = conversation::datagram(&self.conversations, Some(conversation::Choice::Text));
+        words.farewell(reason).unwrap_or_default()
+    }
+
     /// Whether an address is one of the operator's proxies.
     #[must_use]
     pub fn is_proxy(&self, ip: IpAddr) -> bool {

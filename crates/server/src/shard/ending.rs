@@ -33,6 +33,9 @@ impl Shard {
             | CloseReason::TooManyConnections
             | CloseReason::TlsRequired
             | CloseReason::ProtocolError
+            | CloseReason::OtherProtocol
+            | CloseReason::LengthPrefixed
+            | CloseReason::Utf16
             | CloseReason::Unsupported
             | CloseReason::InvalidUtf8
             | CloseReason::BadCompression
@@ -232,6 +235,9 @@ impl Shard {
 const fn unclaimed_ms(reason: CloseReason) -> u64 {
     match reason {
         CloseReason::ProtocolError
+        | CloseReason::OtherProtocol
+        | CloseReason::LengthPrefixed
+        | CloseReason::Utf16
         | CloseReason::Unsupported
         | CloseReason::InvalidUtf8
         | CloseReason::BadCompression

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use switchboard_core::Via;
 use switchboard_protocols::Frame;
-use switchboard_protocols::first::{Verdict, judge};
+use switchboard_protocols::first::{Stranger, judge_datagram};
 use switchboard_sys::{BATCH_MAX, Seat, send_datagrams};
 use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
@@ -128,8 +128,14 @@ impl Datagrams {
         }
         let arrivals = &local.environment.arrivals;
         if from.ip().to_canonical().is_loopback() {
-            if is_speech(datagram) {
-                self.begin(local, remote, Some(from), datagram);
+            match judge_datagram(datagram, arrivals.conversations.line_bytes) {
+                Stranger::Speech => self.begin(local, remote, Some(from), datagram),
+                Stranger::Nothing => {}
+                Stranger::Unreadable(reason) => {
+                    // Somebody of this machine waits for an answer; nothing is kept of them for it.
+                    let words = arrivals.datagram_refusal(reason);
+                    let _ = self.socket.try_send_to(words.bytes(), from);
+                }
             }
             return;
         }
@@ -235,16 +241,6 @@ impl Datagrams {
             }
             self.send(&local);
         }
-    }
-}
-
-/// Whether a stranger's datagram can be the beginning of a session: noise makes none.
-fn is_speech(datagram: &[u8]) -> bool {
-    match judge(datagram) {
-        Verdict::Json | Verdict::Text => std::str::from_utf8(datagram).is_ok(),
-        // The end of a datagram decides what more bytes would have.
-        Verdict::Undecided => std::str::from_utf8(datagram).is_ok_and(|text| !text.trim().is_empty()),
-        Verdict::Tls | Verdict::Http | Verdict::Foreign => false,
     }
 }
 

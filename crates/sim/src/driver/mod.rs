@@ -115,7 +115,9 @@ impl Server {
             Transport::WebSocket => (conversation::websocket(settings, None, choice, now), Via::WebSocket, false),
             Transport::Lines => match judge(bytes) {
                 FirstVerdict::Json => (conversation::stream_json(settings), Via::Tcp, false),
-                FirstVerdict::Text => (conversation::stream_text(settings), Via::Tcp, true),
+                FirstVerdict::Text | FirstVerdict::Prefixed | FirstVerdict::Utf16 => {
+                    (conversation::stream_text(settings), Via::Tcp, true)
+                }
                 FirstVerdict::Undecided if is_all && bytes.is_empty() => return network.drop_link(context, link),
                 FirstVerdict::Undecided if is_silent && bytes.is_empty() => {
                     (conversation::stream_text(settings), Via::Tcp, true)

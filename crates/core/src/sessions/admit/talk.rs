@@ -13,6 +13,7 @@ use crate::names::Nick;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::Reply;
+use crate::visible::is_blank;
 use smallvec::smallvec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -172,7 +173,7 @@ impl Sessions {
                 Receiver::User(user.ok_or_else(|| Code::NoSuchUser.refuse(None, "nobody here has this nick"))?)
             }
         };
-        if message.text.chars().all(|character| character.is_whitespace() || character.is_control()) {
+        if is_blank(&message.text) {
             return Err(Code::MessageEmpty.refuse(None, "the message has no text"));
         }
         let most = self.limits.message_chars;
