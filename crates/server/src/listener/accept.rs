@@ -75,14 +75,16 @@ impl Door {
     }
 }
 
-/// Begins to accept: no delay for small messages, and a peer that vanished is noticed within two minutes. What is set for a
-/// listener holds for its connections.
+/// Begins to accept: no delay for small messages, a peer that vanished is noticed within two minutes, and urgent data stay
+/// where they are in the stream: telnet's Synch makes the second byte of a command urgent (RFC 854), and without that byte
+/// the command would take the next one of the text. What is set for a listener holds for its connections.
 ///
 /// # Errors
 /// The system refuses an option, or the runtime takes no more.
 pub(crate) fn open(listener: TcpListener) -> io::Result<Acceptor> {
     let socket = socket2::SockRef::from(&listener);
     socket.set_tcp_nodelay(true)?;
+    socket.set_out_of_band_inline(true)?;
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15))
@@ -110,6 +112,7 @@ mod tests {
         let near = socket2::SockRef::from(&near);
         assert!(near.tcp_nodelay().expect("an option") && near.nonblocking().expect("an option"));
         assert!(near.keepalive().expect("an option"));
+        assert!(near.out_of_band_inline().expect("an option"));
         assert_eq!(near.tcp_keepalive_time().expect("an option"), Duration::from_secs(60));
         assert_eq!(near.tcp_keepalive_interval().expect("an option"), Duration::from_secs(15));
         assert_eq!(near.tcp_keepalive_retries().expect("an option"), 4);

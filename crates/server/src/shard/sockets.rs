@@ -36,6 +36,8 @@ pub(crate) struct Stream {
     listed: Cell<bool>,
     /// The peer sends no more, or the socket failed: it is read until that shows, since no further event will tell.
     ended: Cell<bool>,
+    /// There may be urgent data, before which a read stops although there is more: it is read until it is empty.
+    urgent: Cell<bool>,
     #[expect(dead_code, reason = "held for its drop, which gives the place back")]
     permit: Permit,
 }
@@ -90,13 +92,14 @@ impl Sockets {
 impl Local {
     /// Gives a connection a socket to read and to write.
     pub(super) fn put_socket(&self, slot: u32, socket: Loose, permit: Permit) -> Rc<Stream> {
-        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        let interest = interest();
         let descriptor = socket.tcp().as_fd().as_raw_fd();
         let watched = self.sockets.registry.register(&mut SourceFd(&descriptor), Token(slot as usize), interest);
         let holds_plaintext = socket.is_tls();
         let seat = socket.plain_file().and_then(|file| self.sockets.flusher.borrow_mut().enter(file));
-        let (unread, listed, ended) = (Cell::new(false), Cell::new(false), Cell::new(false));
-        let stream = Rc::new(Stream { socket, unread, listed, ended, permit });
+        let not_yet = || Cell::new(false);
+        let (unread, listed, ended, urgent) = (not_yet(), not_yet(), not_yet(), not_yet());
+        let stream = Rc::new(Stream { socket, unread, listed, ended, urgent, permit });
         self.insert(slot, Endpoint::Stream(stream.clone(), seat));
         match watched {
             // What came with the end of the handshake was read from the network already.
@@ -179,6 +182,9 @@ impl Local {
         if event.is_read_closed() || event.is_error() {
             stream.ended.set(true);
         }
+        if event.is_priority() {
+            stream.urgent.set(true);
+        }
         if (event.is_readable() || stream.ended.get()) && !stream.listed.get() {
             self.read(&stream, slot);
         }
@@ -214,11 +220,15 @@ impl Local {
                 Ok(count) => {
                     self.peek(|shard| shard.receive(now, slot, &mut buffer[..count]));
                     // A plain socket that gave less than it could is empty; TLS gives a record at a time.
-                    if count < buffer.len() && !stream.socket.is_tls() && !stream.ended.get() {
+                    let ends_short = stream.ended.get() || stream.urgent.get();
+                    if count < buffer.len() && !stream.socket.is_tls() && !ends_short {
                         return stream.unread.set(false);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return stream.unread.set(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    stream.urgent.set(false);
+                    return stream.unread.set(false);
+                }
                 Err(_) => return self.peek(|shard| shard.broken(now, slot)),
             }
         }
@@ -278,6 +288,14 @@ impl Local {
             }
         }
     }
+}
+
+/// What is to be told of a socket; of urgent data where the system has a word of its own for them.
+fn interest() -> mio::Interest {
+    let both = mio::Interest::READABLE | mio::Interest::WRITABLE;
+    #[cfg(target_os = "linux")]
+    let both = both | mio::Interest::PRIORITY;
+    both
 }
 
 /// How the flusher finds a socket that it may write.
