@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use switchboard_protocols::first::ECHO_PROBE;
 use switchboard_server::config::ListenPlace;
 use switchboard_server::echo::{self, ConnectError, Options, Server};
 use switchboard_server::lan;
@@ -339,24 +340,56 @@ fn the_client_finds_the_echo_server_behind_a_chat_server() {
     assert!(echo_port > port, "a port that is taken on one address is not free");
 
     // Other programs may hold ports of the range, so only ours are looked at.
-    assert_eq!(echo::find(port..=echo_port), Some(server.addresses[0]));
+    assert_eq!(found(port..=echo_port), Some(server.addresses[0]));
     let question = String::from_utf8(heard.recv_timeout(PATIENCE).unwrap()).unwrap();
-    assert!(question.starts_with("GET /healthz HTTP/1.1\r\n"), "{question}");
+    assert_eq!(question, format!("{ECHO_PROBE}\n"));
     assert!(server.printed.try_recv().is_err(), "being looked at is no parameter");
-    assert_eq!(echo::find(port..=port), None);
+    assert_eq!(found(port..=port), None);
+    let fixed = Running::anywhere(Some("ok"));
+    let port = fixed.addresses[0].port();
+    assert_eq!(found(port..=port), Some(fixed.addresses[0]), "whatever it answers else");
 }
 
 #[test]
 fn a_plain_echo_server_is_found_too() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
+    // As the tutorials have it: it takes one connection, and ends with it.
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        drop(listener);
+        let mut bytes = [0; 1024];
+        loop {
+            let len = stream.read(&mut bytes).unwrap();
+            if len == 0 {
+                return;
+            }
+            stream.write_all(&bytes[..len]).unwrap();
+        }
+    });
+    let mut found = echo::find(address.port()..=address.port()).expect("an echo server");
+    assert_eq!(found.address, address);
+    found.stream.write_all(b"hello\n").unwrap();
+    expect(&mut found.stream, b"hello\n");
+}
+
+/// An echo server that takes the line end off, or shouts, is one too.
+#[test]
+fn an_echo_server_may_take_the_line_end_off_and_shout() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut bytes = [0; 1024];
         let len = stream.read(&mut bytes).unwrap();
-        stream.write_all(&bytes[..len]).unwrap();
+        stream.write_all(&bytes[..len].trim_ascii().to_ascii_uppercase()).unwrap();
+        let _ = stream.read(&mut bytes);
     });
-    assert_eq!(echo::find(address.port()..=address.port()), Some(address));
+    assert_eq!(found(address.port()..=address.port()), Some(address));
+}
+
+fn found(range: std::ops::RangeInclusive<u16>) -> Option<SocketAddr> {
+    echo::find(range).map(|found| found.address)
 }
 
 fn converse(address: &str, input: &[u8]) -> (Result<(), ConnectError>, String) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::journal::escaped;
 use super::request::Request;
-use super::{PORTS, REQUEST_BYTES_MAX, find};
+use super::{Found, PORTS, REQUEST_BYTES_MAX, find};
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -15,6 +15,9 @@ const REPLY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How long after an error the server closes the connection, if it does.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The same for one that closes because it answered what it was found by.
+const PROBED_CLOSE_TIME_MAX: Duration = Duration::from_millis(100);
 
 /// A server that answers with more than this without a newline is not one for us.
 const REPLY_LINE_BYTES_MAX: u64 = 2 * REQUEST_BYTES_MAX as u64;
@@ -105,14 +108,16 @@ pub fn converse(
 struct Connection {
     peer: SocketAddr,
     replies: BufReader<TcpStream>,
+    /// All that was asked on it is whether this is an echo server. One that answers once for each connection has closed
+    /// it since, or will.
+    is_probed: bool,
 }
 
 impl Connection {
     fn open(address: Option<&str>) -> Result<Self, ConnectError> {
         let Some(address) = address else {
-            let peer = find(PORTS).ok_or(ConnectError::NotFound)?;
-            return Self::open_one(peer)
-                .map_err(|error| ConnectError::Unreachable { address: peer.to_string(), error });
+            let Found { address, stream } = find(PORTS).ok_or(ConnectError::NotFound)?;
+            return Ok(Self { is_probed: true, ..Self::on(address, stream)? });
         };
         let Some(name) = host_and_port(address) else {
             return Err(ConnectError::Address { address: address.to_owned() });
@@ -129,15 +134,22 @@ impl Connection {
     }
 
     fn open_one(peer: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&peer, CONNECT_TIME_MAX)?;
+        Self::on(peer, TcpStream::connect_timeout(&peer, CONNECT_TIME_MAX)?)
+    }
+
+    fn on(peer: SocketAddr, stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIME_MAX))?;
         stream.set_write_timeout(Some(REPLY_TIME_MAX))?;
-        Ok(Self { peer, replies: BufReader::new(stream) })
+        Ok(Self { peer, replies: BufReader::new(stream), is_probed: false })
     }
 
     /// Sends a request, and prints as many replies as it has parameters.
     fn ask(&mut self, request: &Request, output: &mut impl Write) -> Result<(), ConnectError> {
+        if std::mem::take(&mut self.is_probed) && self.is_closed(PROBED_CLOSE_TIME_MAX)? {
+            *self = Self::open_one(self.peer)
+                .map_err(|error| ConnectError::Unreachable { address: self.peer.to_string(), error })?;
+        }
         // In one write: until its first newline, an echo server takes what arrives together for a
         // request. When it fails, what the server said before it closed is still to be read.
         let _ = self.replies.get_mut().write_all(&[request.bytes(), b"\n"].concat());
@@ -148,7 +160,7 @@ impl Connection {
                 Err(ConnectError::NoReply) if at > 0 => return Ok(()),
                 Err(error) => return Err(error),
             };
-            if reply.starts_with(REFUSAL) && reply != parameter && self.is_closed()? {
+            if reply.starts_with(REFUSAL) && reply != parameter && self.is_closed(CLOSE_TIME_MAX)? {
                 return Err(ConnectError::Refused { reason: escaped(&reply[REFUSAL.len()..]) });
             }
             writeln!(output, "{}", escaped(&reply))?;
@@ -174,8 +186,8 @@ impl Connection {
     }
 
     /// Whether the server closes the connection after what it said last.
-    fn is_closed(&mut self) -> io::Result<bool> {
-        self.replies.get_ref().set_read_timeout(Some(CLOSE_TIME_MAX))?;
+    fn is_closed(&mut self, within: Duration) -> io::Result<bool> {
+        self.replies.get_ref().set_read_timeout(Some(within))?;
         let is_closed = match self.replies.fill_buf() {
             Ok(rest) => rest.is_empty(),
             Err(error) => !is_timeout(&error),

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::{fmt, future};
 
 pub use client::{ConnectError, converse};
-pub use scan::find;
+pub use scan::{Found, find};
 pub use server::Server;
 
 use crate::config::ListenPlace;

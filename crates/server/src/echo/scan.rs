@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use super::websocket::SERVER_NAME;
+use switchboard_protocols::first::ECHO_PROBE;
+
 use crate::ports::LOOPBACK;
 
 /// The time for one port to take the connection, and again to answer.
@@ -17,62 +18,88 @@ const SCAN_TIME_MAX: Duration = Duration::from_secs(30);
 /// As much of an answer as is looked at.
 const ANSWER_BYTES_MAX: usize = 4_096;
 
+/// An echo server that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The connection that it was asked on, with its answer taken off. Programs from tutorials take one connection and
+    /// end with it: it is the one to go on with.
+    pub stream: TcpStream,
+}
+
 /// The first echo server on a port of `range`, at 127.0.0.1 or ::1.
 ///
-/// It asks what any server may be asked, an HTTP request for `/healthz`: a chat server takes it for
-/// what it is and publishes nothing, while a line of text would be a message there. Our echo server
-/// answers with its name; any other gives itself away by sending the request back.
+/// It says a line, [`ECHO_PROBE`], and whoever sends it back is an echo server, in capitals too, as some tutorials have
+/// it. Our own echo server sends it back whatever it answers else, and does not print it; our chat server knows it and
+/// says it to nobody.
 #[must_use]
-pub fn find(range: RangeInclusive<u16>) -> Option<SocketAddr> {
+pub fn find(range: RangeInclusive<u16>) -> Option<Found> {
     let deadline = Instant::now() + SCAN_TIME_MAX;
     range
         .flat_map(|port| LOOPBACK.map(|ip| SocketAddr::new(ip, port)))
         .take_while(|_| Instant::now() < deadline)
-        .find(|address| is_echo(*address).unwrap_or(false))
+        .find_map(|address| Some(Found { address, stream: ask(address).ok()?? }))
 }
 
-fn is_echo(address: SocketAddr) -> io::Result<bool> {
+/// The connection, if who answers there is an echo server.
+fn ask(address: SocketAddr) -> io::Result<Option<TcpStream>> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIME_MAX)?;
     let deadline = Instant::now() + ANSWER_TIME_MAX;
+    stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(ANSWER_TIME_MAX))?;
-    let port = address.port();
-    let question = format!("GET /healthz HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
-    stream.write_all(question.as_bytes())?;
+    stream.write_all(format!("{ECHO_PROBE}\n").as_bytes())?;
 
     let mut answer = Vec::new();
-    let mut buffer = [0; 1024];
+    let mut byte = [0];
     while answer.len() < ANSWER_BYTES_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
         stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut buffer)? {
-            0 => break,
-            len => answer.extend_from_slice(&buffer[..len]),
+        // One at a time: what follows the answer's end is for whoever goes on with the connection.
+        match stream.read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) => answer.push(byte[0]),
+            // A server that takes the line end off does not send it back either.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+            Err(error) => return Err(error),
         }
-        if let Some(verdict) = judge(&answer, &question) {
-            return Ok(verdict);
+        match judge(&answer) {
+            Answer::Echo => return Ok(Some(stream)),
+            Answer::Other => return Ok(None),
+            Answer::SoFar | Answer::WithoutEnd => {}
         }
     }
-    Ok(false)
+    Ok((judge(&answer) == Answer::WithoutEnd).then_some(stream))
 }
 
-/// Whether what has come so far is the answer of an echo server; `None` when it does not show yet.
-fn judge(answer: &[u8], question: &str) -> Option<bool> {
-    let first_line = question.split("\r\n").next().unwrap_or(question).as_bytes();
-    if answer.starts_with(first_line) {
-        return Some(true);
+/// What has come so far.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// The line that was said.
+    Echo,
+    /// It but for its end, which may yet come.
+    WithoutEnd,
+    /// Its beginning.
+    SoFar,
+    /// Something else.
+    Other,
+}
+
+fn judge(answer: &[u8]) -> Answer {
+    let probe = ECHO_PROBE.as_bytes();
+    let (said, end) = answer.split_at(answer.len().min(probe.len()));
+    if !said.eq_ignore_ascii_case(&probe[..said.len()]) {
+        return Answer::Other;
     }
-    if first_line.starts_with(answer) {
-        return None;
+    match end {
+        _ if said.len() < probe.len() => Answer::SoFar,
+        b"" | b"\r" => Answer::WithoutEnd,
+        b"\n" | b"\r\n" => Answer::Echo,
+        _ => Answer::Other,
     }
-    let answer = String::from_utf8_lossy(answer).to_ascii_lowercase();
-    if !answer.starts_with("http/1.1 ") && !"http/1.1 ".starts_with(&answer) {
-        return Some(false);
-    }
-    let (head, _) = answer.split_once("\r\n\r\n")?;
-    Some(head.lines().any(|line| line == format!("server: {SERVER_NAME}")))
 }
 
 #[cfg(test)]
@@ -81,21 +108,21 @@ mod tests {
 
     #[test]
     fn an_echo_server_is_known_by_its_answer() {
-        let question = "GET /healthz HTTP/1.1\r\nHost: localhost:9000\r\n\r\n";
+        let (half, loud) = (&ECHO_PROBE[..9], ECHO_PROBE.to_ascii_uppercase());
         for (answer, expected) in [
-            (question, Some(true)),
-            ("GET /healthz HTTP/1.1", Some(true)),
-            ("GET /hea", None),
-            ("", None),
-            ("HTTP", None),
-            ("HTTP/1.1 426 Upgrade Required\r\nserver: switchboard-ec", None),
-            ("HTTP/1.1 426 Upgrade Required\r\nServer: switchboard-echo\r\n\r\n", Some(true)),
-            ("HTTP/1.1 200 OK\r\nserver: switchboard\r\n\r\nok", Some(false)),
-            ("HTTP/1.1 200 OK\r\n\r\nserver: switchboard-echo\r\n", Some(false)),
-            ("-- Welcome to Switchboard.", Some(false)),
-            ("+PONG\r\n", Some(false)),
+            (format!("{ECHO_PROBE}\n"), Answer::Echo),
+            (format!("{ECHO_PROBE}\r\n"), Answer::Echo),
+            (format!("{loud}\n"), Answer::Echo),
+            (ECHO_PROBE.to_owned(), Answer::WithoutEnd),
+            (format!("{ECHO_PROBE}\r"), Answer::WithoutEnd),
+            (half.to_owned(), Answer::SoFar),
+            (String::new(), Answer::SoFar),
+            (format!("{ECHO_PROBE}?\n"), Answer::Other),
+            ("-- Welcome to Switchboard.".to_owned(), Answer::Other),
+            ("HTTP/1.1 400 Bad Request\r\n".to_owned(), Answer::Other),
+            ("+PONG\r\n".to_owned(), Answer::Other),
         ] {
-            assert_eq!(judge(answer.as_bytes(), question), expected, "{answer:?}");
+            assert_eq!(judge(answer.as_bytes()), expected, "{answer:?}");
         }
     }
 }

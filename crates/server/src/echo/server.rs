@@ -11,6 +11,8 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use switchboard_protocols::first::ECHO_PROBE;
+
 use super::journal::Journal;
 use super::{Options, PORTS, datagrams, stream};
 use crate::config::ListenPlace;
@@ -38,8 +40,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The reply to a parameter, which is printed.
+    /// The reply to a parameter, which is printed. Our client's question whether this is an echo server is sent back
+    /// whatever else is answered, and is nothing to print.
     pub(super) fn answer<'a>(&'a self, from: SocketAddr, parameter: &'a [u8]) -> &'a [u8] {
+        if parameter == ECHO_PROBE.as_bytes() {
+            return parameter;
+        }
         self.journal.note(from, parameter);
         self.reply.as_ref().map_or(parameter, |reply| reply.as_bytes())
     }

@@ -29,8 +29,8 @@ use super::request::Request;
 use super::server::Shared;
 use super::stream::{CHUNK_BYTES, close, read, write};
 
-/// What every HTTP response of an echo server says it comes from; our client knows it by this.
-pub(super) const SERVER_NAME: &str = "switchboard-echo";
+/// What every HTTP response of an echo server says it comes from.
+const SERVER_NAME: &str = "switchboard-echo";
 
 /// The time for all that comes before the WebSocket.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
