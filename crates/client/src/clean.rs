@@ -22,6 +22,61 @@ pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split(['\n', '\u{2028}', '\u{2029}']).map(|part| line(part.strip_suffix('\r').unwrap_or(part)))
 }
 
+/// A message without what nobody sees at its ends: the byte order mark that a program begins its output with, the NUL
+/// that ends a string of C and the zeros that fill its buffer, zero-width characters, a carriage return on the wrong
+/// side. What belongs to the character before it stays: a variation selector, the tags of a flag, the end of a
+/// bidirectional isolate.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    let mut rest = text.trim_start_matches(|c| is_unseen(c) && !keeps_place(c));
+    while let Some(last) = rest.chars().next_back().filter(|c| is_unseen(*c) && !keeps_place(*c)) {
+        let before = &rest[..rest.len() - last.len_utf8()];
+        let belongs = match last {
+            '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180d}' | '\u{180f}' => {
+                before.chars().next_back().is_some_and(|c| !c.is_whitespace() && !is_unseen(c))
+            }
+            '\u{e0020}'..='\u{e007f}' => {
+                let base = before.trim_end_matches(|c| matches!(c, '\u{e0020}'..='\u{e007f}'));
+                base.chars().next_back().is_some_and(|c| !c.is_whitespace() && !c.is_ascii() && !is_unseen(c))
+            }
+            '\u{202c}' => before.contains(['\u{202a}', '\u{202b}', '\u{202d}', '\u{202e}']),
+            '\u{2069}' => before.contains(['\u{2066}', '\u{2067}', '\u{2068}']),
+            _ => false,
+        };
+        if belongs {
+            break;
+        }
+        rest = before;
+    }
+    rest
+}
+
+/// A word without spaces and without what nobody sees at its ends.
+#[must_use]
+pub fn trim_word(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+}
+
+/// Whether there is nothing in a text that anybody could see.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_unseen(c))
+}
+
+/// Hidden characters, variation selectors, and signs that are drawn as nothing.
+pub(crate) const fn is_unseen(c: char) -> bool {
+    is_hidden(c)
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{fe0e}' | '\u{fe0f}' | '\u{2800}' | '\u{13430}'..='\u{1343f}' | '\u{1d159}'
+        )
+}
+
+/// Whether a character that nobody sees is left where it is: it is a space of some kind, or begins an escape sequence.
+const fn keeps_place(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\u{1b}' | '\u{115f}'..='\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{1d159}')
+}
+
 const fn is_break(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\u{2028}' | '\u{2029}')
 }
@@ -70,6 +125,24 @@ mod tests {
         ] {
             assert_eq!(line(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_sees_at_the_ends_goes_and_what_belongs_to_a_character_stays() {
+        for (text, seen) in [
+            ("\u{feff}hello\0\0", "hello"),
+            ("\r/nick ada\u{200b}", "/nick ada"),
+            ("  two spaces\n", "  two spaces\n"),
+            ("❤\u{fe0f}\0", "❤\u{fe0f}"),
+            ("🏴\u{e0067}\u{e007f}", "🏴\u{e0067}\u{e007f}"),
+            ("a\u{2067}b\u{2069}", "a\u{2067}b\u{2069}"),
+            ("\u{2800}x", "\u{2800}x"),
+            ("\u{200b}", ""),
+        ] {
+            assert_eq!(trim(text), seen, "{text:?}");
+        }
+        assert!(is_blank("\u{feff} \u{2800}\0\r\n") && !is_blank("."));
+        assert_eq!(trim_word("\u{feff} ada\0"), "ada");
     }
 
     #[test]

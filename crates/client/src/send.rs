@@ -1,5 +1,7 @@
 //! `switchboard send`: one message, for scripts.
 
+use crate::chat::{UTF16, is_utf16};
+use crate::clean;
 use crate::client::{Client, Options as ClientOptions};
 use crate::event::Event;
 use crate::exit::Exit;
@@ -17,7 +19,8 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Clone)]
 pub struct Options {
     pub login: Login,
-    /// The message. None: the whole of standard input, without the line end at its end.
+    /// The message. None: the whole of standard input, without the line end at its end and without what nobody sees
+    /// around it; a NUL in it is a line end.
     pub text: Option<String>,
     /// How long everything may take.
     pub timeout: Duration,
@@ -87,11 +90,16 @@ fn text(given: Option<String>, input: impl Read) -> Result<String, String> {
             if bytes.len() as u64 > TEXT_BYTES_MAX {
                 return Err(format!("standard input has more than {TEXT_BYTES_MAX} bytes"));
             }
+            if is_utf16(&bytes) {
+                return Err(UTF16.to_owned());
+            }
             let text = String::from_utf8(bytes).map_err(|_| "standard input is not UTF-8".to_owned())?;
-            text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text)).unwrap_or(&text).to_owned()
+            let text = clean::trim(&text);
+            let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+            clean::trim(text).replace('\0', "\n")
         }
     };
-    if text.trim().is_empty() { Err("there is nothing to send".to_owned()) } else { Ok(text) }
+    if clean::is_blank(&text) { Err("there is nothing to send".to_owned()) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -106,6 +114,12 @@ mod tests {
             (None, b"one\r\ntwo\r\n", Some("one\r\ntwo")),
             (None, b"hi\n\n", Some("hi\n")),
             (None, b"\n", None),
+            (None, b"\xEF\xBB\xBFhi\0\0\0", Some("hi")),
+            (None, b"hi\n\0\0\0", Some("hi")),
+            (None, b"one\0two\0", Some("one\ntwo")),
+            (None, b"\xFF\xFEh\0i\0", None),
+            (None, b"\xE2\x80\x8B\n", None),
+            (Some("\u{200b}"), b"", None),
             (None, b"", None),
             (Some(" "), b"", None),
             (None, b"\xff", None),

@@ -1,5 +1,6 @@
 //! What a typed line means.
 
+use crate::clean;
 use crate::request::{Ask, Target};
 
 /// The answer to `/help`.
@@ -38,21 +39,23 @@ pub(super) enum Typed {
     Unknown(String),
 }
 
-/// Reads a line, without its end. A slash begins a command if only letters follow up to a space or the end, so that
+/// Reads a line, without its end. What nobody sees around it changes nothing. A slash begins a command if only letters follow up to a space or the end, so that
 /// `/etc/hosts` can be talked about.
 pub(super) fn parse(line: &str) -> Typed {
-    if line.trim().is_empty() {
+    if clean::is_blank(line) {
         return Typed::Nothing;
     }
-    let Some(rest) = line.strip_prefix('/') else { return say(line) };
+    let line = clean::trim(line);
+    let Some(rest) = line.trim_start_matches(clean::is_unseen).strip_prefix('/') else { return say(line) };
     if rest.starts_with('/') {
         return say(rest);
     }
     let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let word: String = word.chars().filter(|c| !clean::is_unseen(*c)).collect();
     if word.is_empty() || !word.chars().all(char::is_alphabetic) {
         return say(line);
     }
-    command(word, argument.trim())
+    command(&word, argument.trim())
 }
 
 fn say(text: &str) -> Typed {
@@ -60,6 +63,8 @@ fn say(text: &str) -> Typed {
 }
 
 fn command(word: &str, argument: &str) -> Typed {
+    let is_text = matches!(word.to_ascii_lowercase().as_str(), "me" | "msg" | "topic");
+    let argument = if is_text { argument } else { clean::trim_word(argument) };
     let some = (!argument.is_empty()).then(|| argument.to_owned());
     match (word.to_ascii_lowercase().as_str(), some) {
         ("help", _) => Typed::Help,
@@ -119,6 +124,10 @@ mod tests {
             ("/history x", "Usage(\"/history [COUNT]\")"),
             ("/help", "Help"),
             ("/quit", "Quit"),
+            ("\u{feff}/nick ada\0", "Ask(Nick { nick: \"ada\" })"),
+            ("\r/qu\u{200b}it", "Quit"),
+            ("\u{feff}hello\0\0", "Say { target: Current, text: \"hello\", action: false }"),
+            ("\u{200b}", "Nothing"),
             ("/dance now", "Unknown(\"dance\")"),
         ] {
             assert_eq!(format!("{:?}", parse(line)), meaning, "{line:?}");

@@ -9,6 +9,7 @@ use crate::event::{Ending, Event};
 use crate::exit::Exit;
 use crate::login::Login;
 use commands::Typed;
+pub(crate) use input::{UTF16, is_utf16};
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::process::ExitCode;

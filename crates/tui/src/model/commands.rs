@@ -98,6 +98,8 @@ impl Model {
     /// Does what was typed: a command, or something to say. A slash begins a command if only letters follow, so that
     /// `/etc/hosts` can be talked about, and `//` says a slash.
     pub(super) fn typed(&mut self, line: &str) {
+        // What was pasted may begin or end with what nobody sees.
+        let line = switchboard_client::clean::trim(line);
         let Some(rest) = line.strip_prefix('/') else { return self.say(self.current, line, false) };
         if rest.starts_with('/') {
             return self.say(self.current, rest, false);
