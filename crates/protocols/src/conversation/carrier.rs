@@ -12,6 +12,9 @@ use switchboard_core::{CloseReason, Reply};
 
 /// What stands on an Engine.IO session: Socket.IO, or anything else that speaks in messages.
 pub trait Upper: Send {
+    /// The session has begun: its handshake is on the way, and what is sent here comes behind it.
+    fn opened(&mut self, _down: &mut Down<'_>) {}
+
     /// A text message came.
     ///
     /// # Errors
@@ -194,6 +197,7 @@ impl Conversation for Carrier {
             acts.push(Act::Send(packets(self.framing, &[], |out| {
                 self.settings.write_handshake(out, &sid, can_upgrade);
             })));
+            self.upper.opened(&mut Down { framing: self.framing, packed: false, acts });
             return Ok(());
         }
         // A timer may be late; a peer that is has no right to it.

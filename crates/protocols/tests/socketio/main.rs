@@ -3,3 +3,4 @@
 mod rules;
 mod session;
 mod support;
+mod upper;
