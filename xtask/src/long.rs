@@ -1,14 +1,17 @@
 //! `cargo xtask long`: the tests that take their time, each by its name or all in turn.
 
-use crate::{step, tools};
+use crate::{step, suites, tools};
 use anyhow::{Result, bail};
 
 type Part = (&'static str, fn() -> Result<()>);
 
 /// The parts, the quick ones first.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 12] = [
     ("gates", gates),
     ("proxies", proxies),
+    ("protocols", suites::protocols),
+    ("suites", suites::own),
+    ("clients", suites::many),
     ("crowd", crowd),
     ("kills", kills),
     ("seeds", seeds),

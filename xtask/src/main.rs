@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod long;
 mod page;
+mod suites;
 mod test;
 mod tidy;
 mod tools;
@@ -13,7 +14,7 @@ use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask test   everything that has to pass: format, lints, documentation, tests, a minute of fuzzing
-cargo xtask long   what is too long for that: a crowd, kills, seeds, soak, Autobahn, fuzzing, budgets, licences
+cargo xtask long   what is too long for that: official suites, clients, a crowd, kills, seeds, soak, Autobahn, fuzzing, ...
 cargo xtask bench  measures Switchboard beside its peers and writes docs/benchmarks/results.md; --quick: in half an hour
 cargo xtask bench-peers  only installs the servers to compare with
 cargo xtask tidy   only the checks of the sources and of the documentation's file names

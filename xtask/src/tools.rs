@@ -40,6 +40,9 @@ pub(crate) const PROXIES: &[Tool] = &[
     tool(&["haproxy"], "haproxy"),
 ];
 
+/// What the Java client among those of `cargo xtask long clients` needs: a JDK, which runs its program from the source.
+pub(crate) const JAVA: &[Tool] = &[tool(&["javac"], "default-jdk-headless"), tool(&["mvn"], "maven")];
+
 /// What `cargo xtask bench` needs.
 pub(crate) const BENCH: &[Tool] =
     &[tool(&["cc"], "gcc"), tool(&["node"], "nodejs"), tool(&["npm"], "npm"), tool(&["python3"], "python3")];
