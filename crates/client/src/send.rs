@@ -45,7 +45,7 @@ pub fn run(options: Options) -> ExitCode {
     crate::command::blocking(options.login, |login| async move {
         let (exit, why) = deliver(login, text, within).await;
         if let Some(why) = why {
-            eprintln!("switchboard: {}", crate::clean::line(&why));
+            eprintln!("switchboard: {}", clean::line(&why));
         }
         exit
     })

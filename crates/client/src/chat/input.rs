@@ -30,7 +30,7 @@ pub(super) fn stdin() -> mpsc::Receiver<String> {
 
 /// Whether bytes begin like text in UTF-16: with its byte order mark, or with characters that have a zero each.
 pub(crate) const fn is_utf16(bytes: &[u8]) -> bool {
-    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [1.., 0, 1.., 0, ..] | [0, 1.., 0, 1.., ..])
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [1..=255, 0, 1..=255, 0, ..] | [0, 1..=255, 0, 1..=255, ..])
 }
 
 /// Hands the lines on, and says whether they were text. A NUL ends one like a line end does.
