@@ -62,6 +62,8 @@ reasons! {
     ProtocolError = "protocol_error", 1002, false, "protocol error";
     /// The first line is one that another protocol's client sends.
     OtherProtocol = "other_protocol", 1002, false, "that is another protocol's request: this is a chat, and nothing of it was said";
+    /// A request of HTTP came on a connection that had been greeted in text.
+    HttpRequest = "http_request", 1002, false, "that is a request of HTTP, and this connection had become a chat: nothing of it was said";
     /// The text begins with two length bytes, as Java's `writeUTF` sends it.
     LengthPrefixed = "length_prefixed", 1002, false, "that begins with length bytes (Java's writeUTF): send a line of text, with println or getBytes";
     /// What should have been UTF-8 is UTF-16.

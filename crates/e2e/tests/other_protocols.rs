@@ -132,7 +132,7 @@ fn unescaped(text: &str) -> Vec<u8> {
 
 #[test]
 fn no_probe_of_nmap_is_said_or_joins() {
-    require_tool("nmap", "Debian package nmap");
+    let _ = require_tool("nmap", "Debian package nmap");
     let (mut server, mut ada) = start();
     let probes = probes();
     assert!(probes.len() > 100, "{} probes", probes.len());

@@ -46,7 +46,7 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that say nothing and are not greeted, because a browser or a proxy may be at their other end.
     pub held_back: Gauge,
-    pub greeted_then_http: Counter,
+    greeted_then_http: Counter,
     pub parked_polls: Gauge,
     /// 1 while messages are stored, 0 while the disk is nearly full.
     pub writable: Gauge,
@@ -138,6 +138,9 @@ impl Metrics {
 
     /// A connection ended.
     pub fn closed(&self, reason: CloseReason) {
+        if reason == CloseReason::HttpRequest {
+            self.greeted_then_http.inc();
+        }
         self.closed.get_or_create(&Coded { code: reason.as_str() }).inc();
     }
 

@@ -34,5 +34,5 @@ pub(super) fn run(bytes: &[u8]) {
             verdict = next;
         }
     }
-    judge_datagram(bytes, 40);
+    let _ = judge_datagram(bytes, 40);
 }

@@ -25,14 +25,12 @@ pub(super) struct Speaker {
     opened: bool,
     /// It was told that its first word was not said, and how to say it.
     warned: bool,
-    /// Its first line was a request of HTTP, and is answered in HTTP.
-    spoke_http: bool,
 }
 
 impl Speaker {
     pub(super) fn new(settings: &Arc<Settings>, framing: Framing, choice: Option<Choice>) -> Self {
         let settings = Arc::clone(settings);
-        Self { settings, framing, choice, greeted: false, opened: false, warned: false, spoke_http: false }
+        Self { settings, framing, choice, greeted: false, opened: false, warned: false }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -47,11 +45,6 @@ impl Speaker {
     /// Whether the peer said or asked anything that counts.
     pub(super) const fn is_opened(&self) -> bool {
         self.opened
-    }
-
-    /// The peer's first line was a request of HTTP.
-    pub(super) const fn note_http(&mut self) {
-        self.spoke_http = true;
     }
 
     /// Takes what a transport delivered as one: a NUL in it ends a message like a line end, and zeros after it are
@@ -75,8 +68,11 @@ impl Speaker {
             }),
             Choice::Text if !self.opened => match judge_line(trim_word(message), self.framing == Framing::Datagram) {
                 FirstLine::Request { http } => {
-                    self.spoke_http = http;
-                    return Err(CloseReason::OtherProtocol);
+                    let is_answered_in_http = http && self.framing == Framing::Lines;
+                    return Err(match is_answered_in_http {
+                        true => CloseReason::HttpRequest,
+                        false => CloseReason::OtherProtocol,
+                    });
                 }
                 FirstLine::Help => {
                     acts.push(self.answer(&Answer::Help));
@@ -143,7 +139,7 @@ impl Speaker {
         if reason == CloseReason::PeerGone {
             return None;
         }
-        if reason == CloseReason::OtherProtocol && self.spoke_http && self.framing == Framing::Lines {
+        if reason == CloseReason::HttpRequest {
             return Some(Frame::new(bad_request(reason.message()).into()));
         }
         let limit = self.limit(reason);
@@ -170,6 +166,7 @@ impl Speaker {
             | CloseReason::TlsRequired
             | CloseReason::ProtocolError
             | CloseReason::OtherProtocol
+            | CloseReason::HttpRequest
             | CloseReason::LengthPrefixed
             | CloseReason::Utf16
             | CloseReason::Unsupported

@@ -136,10 +136,7 @@ impl StreamText {
                         return self.lines.hold(rest).map_err(|_| CloseReason::LineTooLong);
                     }
                     Verdict::Undecided | Verdict::Text => {}
-                    Verdict::Http => {
-                        self.speaker.note_http();
-                        return Err(CloseReason::OtherProtocol);
-                    }
+                    Verdict::Http => return Err(CloseReason::HttpRequest),
                     Verdict::Prefixed => return Err(CloseReason::LengthPrefixed),
                     Verdict::Utf16 => return Err(CloseReason::Utf16),
                     Verdict::Tls | Verdict::Foreign => return Err(CloseReason::ProtocolError),

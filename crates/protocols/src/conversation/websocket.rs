@@ -129,6 +129,7 @@ const fn is_failure(reason: CloseReason) -> bool {
         reason,
         CloseReason::ProtocolError
             | CloseReason::OtherProtocol
+            | CloseReason::HttpRequest
             | CloseReason::LengthPrefixed
             | CloseReason::Utf16
             | CloseReason::Unsupported

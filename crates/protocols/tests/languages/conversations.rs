@@ -109,7 +109,7 @@ fn the_end_of_the_stream_ends_a_message_but_not_inside_a_character() {
 #[test]
 fn binary_data_ends_a_text_stream_and_is_not_published() {
     for (bytes, reason) in [
-        (&b"GET / HTTP/1.1\r\n"[..], CloseReason::OtherProtocol),
+        (&b"GET / HTTP/1.1\r\n"[..], CloseReason::HttpRequest),
         (b"\x16\x03\x01\x02\x00\x01", CloseReason::ProtocolError),
         (b"\0\0\0\n", CloseReason::ProtocolError),
         (b"\x01\x02\n", CloseReason::ProtocolError),
@@ -122,7 +122,7 @@ fn binary_data_ends_a_text_stream_and_is_not_published() {
         (b"\xFE\xFF\0h\0i\0\n", CloseReason::Utf16),
         (b"h\0i\0\n\0", CloseReason::Utf16),
         (b"\0h\0i\0\n", CloseReason::Utf16),
-        (b"CONNECT host:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n", CloseReason::OtherProtocol),
+        (b"CONNECT host:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n", CloseReason::HttpRequest),
         (b"SSH-2.0-OpenSSH\r\n", CloseReason::ProtocolError),
         (b"a\xFF\xFFb\n", CloseReason::InvalidUtf8),
         (&[b'x'; 40_000], CloseReason::LineTooLong),
@@ -218,8 +218,8 @@ fn a_first_word_for_help_is_answered_and_a_doubtful_one_has_to_be_said_twice() {
     let mut text = conversation::stream_text(&settings());
     let mut acts = Vec::new();
     let result = text.receive(0, &mut b"HELP\r\nCONNECT x:1 HTTP/1.1\r\nHost: x\r\n".to_vec(), &mut acts);
-    assert_eq!(result, Err(CloseReason::OtherProtocol));
-    let farewell = text.farewell(CloseReason::OtherProtocol).expect("an answer");
+    assert_eq!(result, Err(CloseReason::HttpRequest));
+    let farewell = text.farewell(CloseReason::HttpRequest).expect("an answer");
     let answer = String::from_utf8_lossy(farewell.bytes()).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");

@@ -34,6 +34,7 @@ impl Shard {
             | CloseReason::TlsRequired
             | CloseReason::ProtocolError
             | CloseReason::OtherProtocol
+            | CloseReason::HttpRequest
             | CloseReason::LengthPrefixed
             | CloseReason::Utf16
             | CloseReason::Unsupported
@@ -95,6 +96,14 @@ impl Shard {
             reason = reason.as_str(),
             "connection closed"
         );
+        if reason == CloseReason::HttpRequest {
+            tracing::warn!(
+                connection = connection.id.0,
+                address = connection.address.map(tracing::field::display),
+                "the connection was greeted in text and then spoke HTTP: if a browser or a proxy connects ahead there, \
+                 give it a port for HTTP alone (server.listen = \"http://...\")"
+            );
+        }
         self.closed.push(reason);
     }
 
@@ -236,6 +245,7 @@ const fn unclaimed_ms(reason: CloseReason) -> u64 {
     match reason {
         CloseReason::ProtocolError
         | CloseReason::OtherProtocol
+        | CloseReason::HttpRequest
         | CloseReason::LengthPrefixed
         | CloseReason::Utf16
         | CloseReason::Unsupported
