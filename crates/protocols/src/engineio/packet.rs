@@ -66,10 +66,24 @@ impl<'a> Packet<'a> {
             "4" => Ok(Self::Message(body)),
             "5" => Ok(Self::Upgrade),
             "6" => Ok(Self::Noop),
-            "b" => BASE64.decode(body).map(|bytes| Self::Binary(bytes.into())).map_err(|_| Malformed),
+            "b" => bytes(body).map(|bytes| Self::Binary(bytes.into())),
             _ => Err(Malformed),
         }
     }
+}
+
+/// What base64 says. Android's encoder breaks its lines and ends the last one, and some use the alphabet that is safe in
+/// URLs (RFC 4648, 5): neither is what official servers write, and all that they take.
+fn bytes(base64: &str) -> Result<Vec<u8>, Malformed> {
+    BASE64.decode(base64).or_else(|_| {
+        let usual = |byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => other,
+        };
+        let plain: Vec<u8> = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(usual).collect();
+        BASE64.decode(plain).map_err(|_| Malformed)
+    })
 }
 
 /// Appends a message of bytes as text.
@@ -101,6 +115,15 @@ mod tests {
             ("bAQIDBA==", Ok(Packet::Binary(vec![1, 2, 3, 4].into()))),
             ("bAQIDBA", Ok(Packet::Binary(vec![1, 2, 3, 4].into()))),
             ("b", Ok(Packet::Binary(vec![].into()))),
+            ("bAQID\nBA==\n", Ok(Packet::Binary(vec![1, 2, 3, 4].into()))),
+            ("bAQID\r\nBA==\r\n", Ok(Packet::Binary(vec![1, 2, 3, 4].into()))),
+            ("b-_8=", Ok(Packet::Binary(vec![0xfb, 0xff].into()))),
+            ("b-_8", Ok(Packet::Binary(vec![0xfb, 0xff].into()))),
+            ("b+/8", Ok(Packet::Binary(vec![0xfb, 0xff].into()))),
+            ("b-_\n8\n", Ok(Packet::Binary(vec![0xfb, 0xff].into()))),
+            ("b\n", Ok(Packet::Binary(vec![].into()))),
+            ("bA", Err(Malformed)),
+            ("bA=B=", Err(Malformed)),
             ("b!", Err(Malformed)),
             ("", Err(Malformed)),
             ("7", Err(Malformed)),
