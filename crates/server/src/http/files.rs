@@ -1,5 +1,6 @@
 //! The operator's own files: a front-end's folder at `/`, and the scripts of the Socket.IO client.
 
+use super::client;
 use super::site::{Answer, plain};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -10,21 +11,6 @@ use std::time::UNIX_EPOCH;
 
 /// Bytes of a file that are served at most; a front-end's are far smaller, and one answer is held in memory whole.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// The scripts of the Socket.IO client, each with its map.
-const SCRIPTS: [&str; 8] = [
-    "socket.io.js",
-    "socket.io.js.map",
-    "socket.io.min.js",
-    "socket.io.min.js.map",
-    "socket.io.esm.min.js",
-    "socket.io.esm.min.js.map",
-    "socket.io.msgpack.min.js",
-    "socket.io.msgpack.min.js.map",
-];
-
-/// Where a script comes from that is not on this machine: the release that the tests use.
-const PUBLIC: &str = "https://cdn.socket.io/4.8.4/";
 
 /// What is the server's own below `/`, with all that would be below it: a mistake there is told, and is no page.
 const OWN_FOLDERS: [&str; 5] = ["socket.io", "ws", "healthz", "readyz", "metrics"];
@@ -95,7 +81,7 @@ impl Files {
 
     /// Answers a request for a script of the client: `name` follows the path of the endpoint. `None`: it is none.
     pub(crate) fn script(&self, method: &Method, name: &str, headers: &HeaderMap) -> Option<Answer> {
-        let name = SCRIPTS.into_iter().find(|script| *script == name)?;
+        let name = client::name_of(name)?;
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"));
         }
@@ -103,10 +89,10 @@ impl Files {
             return Some(plain(StatusCode::NOT_FOUND, "the client is not served here (socketio.serve_client)\n"));
         }
         let found = self.client_folders().find_map(|folder| serve(&folder.join(name), headers));
-        Some(found.unwrap_or_else(|| moved(&format!("{PUBLIC}{name}"))))
+        Some(found.unwrap_or_else(|| client::respond(name, headers)))
     }
 
-    /// Where the scripts may be, the best place first.
+    /// Where the operator may have scripts of another release, the best place first. Else they are in the program.
     fn client_folders(&self) -> impl Iterator<Item = PathBuf> {
         let folder = self.folder.as_deref().and_then(|folder| folder.canonicalize().ok());
         let above: Vec<PathBuf> = folder
@@ -378,16 +364,18 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_scripts_come_from_here_or_elsewhere() {
+    fn the_clients_scripts_are_the_operators_or_those_of_the_program() {
         let (folder, mut files) = folder();
         let script = |files: &Files, name| files.script(&Method::GET, name, &HeaderMap::new());
         assert!(script(&files, "other.js").is_none());
         let answer = script(&files, "socket.io.min.js").unwrap();
-        assert_eq!(answer.headers()[header::LOCATION], format!("{PUBLIC}socket.io.min.js"));
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(answer.body().len() > 10_000, "the program's own");
         let dist = folder.path().join("node_modules/socket.io-client/dist");
         std::fs::create_dir_all(&dist).unwrap();
         std::fs::write(dist.join("socket.io.min.js"), "io").unwrap();
-        assert_eq!(script(&files, "socket.io.min.js").unwrap().status(), StatusCode::OK, "found above the folder");
+        assert_eq!(script(&files, "socket.io.min.js").unwrap().body(), "io", "found above the folder");
+        assert!(script(&files, "socket.io.js").unwrap().body().len() > 10_000, "what is not there is the program's");
         files.serves_client = false;
         assert_eq!(script(&files, "socket.io.min.js").unwrap().status(), StatusCode::NOT_FOUND);
     }

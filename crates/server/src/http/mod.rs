@@ -2,6 +2,7 @@
 
 mod assets;
 mod by_hyper;
+mod client;
 mod files;
 mod forwarded;
 mod health;
