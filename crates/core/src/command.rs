@@ -50,8 +50,15 @@ pub enum Command {
     /// Answer at once: measures the way to the server and back.
     Ping,
     /// An event that is not in the vocabulary, relayed as it is: to one session, to one room, or (neither given) to
-    /// all of the session's rooms.
-    Relay { name: String, args: Arc<str>, binary: Attachments, to: Option<SessionId>, room: Option<String> },
+    /// all of the session's rooms. With both, the session counts if it is there. `packed`: see [`crate::Body::Relay`].
+    Relay {
+        name: String,
+        args: Arc<str>,
+        binary: Attachments,
+        packed: Option<Arc<[u8]>>,
+        to: Option<SessionId>,
+        room: Option<String>,
+    },
     /// Say goodbye: the session ends at once, without the time of grace that a cut connection has.
     Quit,
 }
@@ -74,6 +81,8 @@ pub struct Hello {
     /// Where a session begins: the number of the last event seen in the room in which it will speak. What was stored there
     /// after it is replayed, the latest `limits.replay_events` of it.
     pub after: Option<Seq>,
+    /// The namespace to come into, where the connection's realm is a pattern of them. Its path has no `#`.
+    pub space: Option<Arc<str>>,
     /// Open a further session of the token's user, rather than take the token's session over.
     pub as_new: bool,
 }

@@ -40,7 +40,9 @@ pub enum Body {
     Members { members: u32 },
     /// An event of a client's own, relayed as it came: `args` is a JSON array.
     /// Where `args` has `{"_placeholder":true,"num":n}`, the n-th of the attachments belongs.
-    Relay { name: Arc<str>, args: Arc<str>, binary: Attachments, from: Sender },
+    /// `packed` is there where the arguments cannot be said in JSON: the same as an array of msgpack whose head has five
+    /// bytes.
+    Relay { name: Arc<str>, args: Arc<str>, binary: Attachments, packed: Option<Arc<[u8]>>, from: Sender },
     /// Durable events `first..=last` were missed and are too many to replay.
     Gap { first: Seq, last: Seq },
 }

@@ -28,6 +28,10 @@ pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// and its place.
 pub const RECENT_EVENT_BYTES: usize = 256;
 
+/// Bytes of an event's name, arguments and attachments that count as one delivery to each receiver: a stroke of a
+/// drawing is one, a picture of 100 KB is a hundred.
+pub const DELIVERY_BYTES: usize = 1_024;
+
 /// Wrong join codes on one connection before it is closed with `pass_refused`.
 pub const WRONG_PASSES_MAX: u8 = 5;
 
@@ -77,6 +81,17 @@ pub struct Limits {
     pub commands_per_second: u32,
     /// Other commands that a session may send at once after a pause.
     pub command_burst: u32,
+    /// Events of clients' own that a session may pass on in a second in the long run (0: any number). More:
+    /// `rate_limited`.
+    pub events_per_second: u32,
+    /// Such events that a session may pass on at once after a pause.
+    pub event_burst: u32,
+    /// Deliveries that a session may cause in a second by such events (0: any number): each receiver counts once for
+    /// each [`DELIVERY_BYTES`] or part of them. A second's worth may be caused at once, and a single event always may.
+    /// More: `rate_limited`. At 100,000 a session at 60 events a second reaches 1,600 others.
+    pub event_deliveries_per_second: u32,
+    /// Namespaces by a pattern that have somebody in them. More: `too_many_rooms_on_server`. Each is a room.
+    pub namespaces: usize,
     /// How long a session outlives its connection, in milliseconds.
     pub session_ttl_ms: u64,
     /// Members up to which joins and leaves are told one by one; above it only the count is told.
@@ -106,6 +121,10 @@ impl Default for Limits {
             message_burst: 30,
             commands_per_second: 20,
             command_burst: 100,
+            events_per_second: 300,
+            event_burst: 600,
+            event_deliveries_per_second: 100_000,
+            namespaces: 1_000,
             session_ttl_ms: 30_000,
             presence_max: 100,
             replay_events: 1_000,

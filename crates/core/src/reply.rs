@@ -1,7 +1,7 @@
 //! Answers to one connection's requests.
 
 use crate::event::Event;
-use crate::ids::{Epoch, Seq, SessionId, Time, Via};
+use crate::ids::{Epoch, Seq, SessionId, Time, UserId, Via};
 use crate::refusal::Refusal;
 use std::sync::Arc;
 
@@ -87,6 +87,7 @@ pub struct RoomRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberRow {
     pub nick: Arc<str>,
+    pub user: UserId,
     /// The user's sessions in the room and how each is connected.
     pub sessions: Vec<(SessionId, Via)>,
 }

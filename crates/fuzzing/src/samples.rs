@@ -47,7 +47,7 @@ pub(crate) fn event(kind: usize, nick: &str, text: &str) -> Event {
         7 => Body::Typing { from },
         8 => Body::Notice { code: "missed_private", text },
         9 => Body::Members { members: 250 },
-        10 => Body::Relay { name, args: relayed(&text), binary: Default::default(), from },
+        10 => Body::Relay { name, args: relayed(&text), binary: Default::default(), packed: None, from },
         _ => Body::Gap { first: 1, last: Seq::MAX },
     };
     let room = if kind == 2 { None } else { Some("lobby".into()) };
@@ -89,7 +89,7 @@ pub(crate) fn reply(kind: usize, nick: &str, text: &str) -> Reply {
         6 => Reply::Nick { reference, nick },
         7 => Reply::Topic { reference, room, topic: text },
         8 => {
-            let members = vec![MemberRow { nick, sessions: vec![(SessionId(7), Via::Udp)] }];
+            let members = vec![MemberRow { nick, user: UserId(1), sessions: vec![(SessionId(7), Via::Udp)] }];
             Reply::Members { reference, room, count: 9, members, more: true }
         }
         9 => Reply::Rooms { reference, rooms: vec![row.clone(), row], more: false },

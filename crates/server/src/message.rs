@@ -51,8 +51,9 @@ impl ToEngine {
                             Target::Room(name) | Target::User(name) => name.len(),
                         }
                 }
-                Command::Relay { name, args, binary, .. } => {
-                    name.len() + args.len() + binary.iter().map(|part| part.len()).sum::<usize>()
+                Command::Relay { name, args, binary, packed, .. } => {
+                    let packed = packed.as_ref().map_or(0, |packed| packed.len());
+                    name.len() + args.len() + packed + binary.iter().map(|part| part.len()).sum::<usize>()
                 }
                 Command::Topic { text, .. } => text.as_ref().map_or(0, String::len),
                 Command::Hello(hello) => hello.resume.iter().map(|(room, _)| room.len() + 32).sum(),

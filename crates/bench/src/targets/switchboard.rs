@@ -10,9 +10,11 @@ use super::child::Running;
 use super::{Durability, Occasion, Programs};
 
 /// Limits that protect a public server would only measure themselves here.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "limits.messages_per_second=0",
     "limits.commands_per_second=0",
+    "limits.events_per_second=0",
+    "limits.event_deliveries_per_second=0",
     "limits.connections_per_ip=0",
     "limits.message_chars=20000",
     "limits.line_bytes=\"128KiB\"",

@@ -94,6 +94,10 @@ pub(super) struct Session {
     /// In the order in which it came into them; the last is the current one. At most `limits.rooms_per_session`.
     pub(super) rooms: SmallVec<[RoomId; 4]>,
     pub(super) messages: Bucket,
+    /// Events of its own that it passes on.
+    pub(super) events: Bucket,
+    /// What these cost others.
+    pub(super) deliveries: Bucket,
     /// The earliest time at which it may be told again that this session's user is writing.
     pub(super) typing_after: Time,
     /// What it could not be given while it was cut off. Almost always empty, hence the box.
@@ -127,6 +131,8 @@ impl Session {
             peer,
             rooms: SmallVec::new(),
             messages: Bucket::default(),
+            events: Bucket::default(),
+            deliveries: Bucket::default(),
             typing_after: Time(0),
             missed: None,
             follows: None,

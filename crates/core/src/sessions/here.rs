@@ -37,6 +37,8 @@ pub(super) struct RoomsHere {
     by_name: BTreeMap<Arc<str>, RoomId>,
     /// Those without history, which [`Rooms`] does not count.
     without_history: usize,
+    /// Those that are a whole namespace.
+    spaces: usize,
     counts_due: BTreeSet<(Time, RoomId)>,
 }
 
@@ -47,6 +49,11 @@ impl RoomsHere {
 
     pub(super) fn len(&self) -> usize {
         self.by_name.len()
+    }
+
+    /// How many of them are a whole namespace.
+    pub(super) const fn spaces(&self) -> usize {
+        self.spaces
     }
 
     /// Their names, sorted.
@@ -81,6 +88,7 @@ impl RoomsHere {
         self.slots[room.0 as usize] = Some(slot);
         self.by_name.insert(Arc::clone(name), room);
         self.without_history += usize::from(!has_history);
+        self.spaces += usize::from(is_space(name));
         Some(room)
     }
 
@@ -92,6 +100,7 @@ impl RoomsHere {
         }
         if let Some(here) = self.slots[room.0 as usize].take() {
             self.by_name.remove(&here.name);
+            self.spaces -= usize::from(is_space(&here.name));
             self.without_history -= usize::from(!here.has_history);
             if let Some(due) = here.count_due {
                 self.counts_due.remove(&(due, room));
@@ -137,6 +146,12 @@ impl RoomsHere {
     pub(super) fn next_count_due(&self) -> Option<Time> {
         self.counts_due.first().map(|(due, _)| *due)
     }
+}
+
+/// Whether a room is a whole namespace: the chat's rooms begin with no `/`, and those within a namespace have its name, a
+/// `#` and their own.
+fn is_space(name: &str) -> bool {
+    name.starts_with('/') && !name.contains('#')
 }
 
 /// Ids come from [`RoomsHere::open`] and are held by members and observers only, so that the room is there.

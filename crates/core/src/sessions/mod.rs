@@ -56,7 +56,8 @@ pub struct SessionsSettings {
     pub join_code: Option<String>,
     /// The rooms that a new session is in. What is no room's name is left out.
     pub auto_join: Vec<String>,
-    /// The spaces of rooms beside the chat, by their names, which begin with `/` as no room of the chat can.
+    /// The spaces of rooms beside the chat, by their names, which begin with `/` as no room of the chat can. One with a `*`
+    /// in its name is a pattern: each session says itself which space of that form it comes into.
     pub realms: Vec<String>,
     /// No event had this position or a later one.
     pub next_pos: Pos,
@@ -242,20 +243,38 @@ impl Sessions {
     }
 
     /// The rooms that a new session of this realm is in.
-    fn first_rooms(&self, realm: Realm) -> Vec<Arc<str>> {
-        match usize::from(realm.0).checked_sub(1) {
-            None => self.auto_join.clone(),
-            Some(place) => self.realms.get(place).cloned().into_iter().collect(),
-        }
+    fn first_rooms(&self, realm: Realm, space: Option<&Arc<str>>) -> Vec<Arc<str>> {
+        if realm == Realm(0) { self.auto_join.clone() } else { self.space(realm, space).into_iter().collect() }
     }
 
-    /// The room that a session of this realm means by a name.
-    fn room_name(&self, realm: Realm, name: &str) -> Option<Arc<str>> {
-        let name = RoomName::parse(name, self.limits.room_chars)?;
-        match usize::from(realm.0).checked_sub(1) {
-            None => Some(name),
-            Some(place) => Some(Arc::from(format!("{}#{name}", self.realms.get(place)?))),
+    /// The space of a realm beside the chat: its own, or the one asked for where the realm is a pattern.
+    fn space(&self, realm: Realm, asked: Option<&Arc<str>>) -> Option<Arc<str>> {
+        let own = self.realms.get(usize::from(realm.0).checked_sub(1)?)?;
+        let space = if own.contains('*') { asked? } else { own };
+        Some(Arc::clone(space)).filter(|space| space.starts_with('/') && !space.contains('#'))
+    }
+
+    /// The space that a session is in, which is the first of its rooms and never left; none in the chat.
+    fn space_of(&self, session: &Session) -> Option<&Arc<str>> {
+        let first = session.rooms.first().filter(|_| session.peer.realm != Realm(0))?;
+        Some(&self.here[*first].name)
+    }
+
+    /// The room that a session means by a name. Beside the chat a name is what its client made of it: any text without
+    /// control characters, and case counts.
+    fn room_name(&self, session: &Session, name: &str) -> Option<Arc<str>> {
+        let most = self.limits.room_chars;
+        if session.peer.realm == Realm(0) {
+            return RoomName::parse(name, most);
         }
+        let is_name = !name.is_empty() && name.chars().count() <= most && !name.chars().any(char::is_control);
+        let space = self.space_of(session).filter(|_| is_name)?;
+        Some(Arc::from(format!("{space}#{name}")))
+    }
+
+    /// How many namespaces by a pattern have somebody in them.
+    fn patterned_spaces(&self) -> usize {
+        self.here.spaces() - self.realms.iter().filter(|own| self.here.find(own).is_some()).count()
     }
 
     fn new_session_id(&mut self) -> SessionId {

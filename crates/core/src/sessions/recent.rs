@@ -161,8 +161,9 @@ fn hears_its_own(session: &Session, event: &Event) -> bool {
 fn weight(event: &Event) -> usize {
     RECENT_EVENT_BYTES
         + match &event.body {
-            Body::Relay { name, args, binary, .. } => {
-                name.len() + args.len() + binary.iter().map(|part| part.len()).sum::<usize>()
+            Body::Relay { name, args, binary, packed, .. } => {
+                let packed = packed.as_ref().map_or(0, |packed| packed.len());
+                name.len() + args.len() + packed + binary.iter().map(|part| part.len()).sum::<usize>()
             }
             Body::Message { text, .. } | Body::Topic { text, .. } | Body::Notice { text, .. } => text.len(),
             Body::Joined { .. }

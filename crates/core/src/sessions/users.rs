@@ -13,6 +13,8 @@ pub(super) struct User {
     pub(super) nick: Nick,
     /// In the order in which they began. At most `limits.sessions_per_user`.
     pub(super) sessions: SmallVec<[SessionId; 2]>,
+    /// Nobody else can have the nick, and the user is found by it.
+    listed: bool,
 }
 
 /// All users, by id and by what their nicks look like.
@@ -51,16 +53,23 @@ impl Users {
     /// A new user without sessions; the nick is not taken.
     pub(super) fn add(&mut self, user: UserId, nick: Nick) {
         self.by_look.extend(nick.looks().iter().map(|look| (Arc::clone(look), user)));
-        self.by_id.insert(user, Box::new(User { nick, sessions: SmallVec::new() }));
+        self.by_id.insert(user, Box::new(User { nick, sessions: SmallVec::new(), listed: true }));
+    }
+
+    /// A new user without sessions whose nick is only shown: others may have the same, and nobody is found by it.
+    pub(super) fn add_unlisted(&mut self, user: UserId, nick: Nick) {
+        self.by_id.insert(user, Box::new(User { nick, sessions: SmallVec::new(), listed: false }));
     }
 
     /// Gives a user a nick that is not taken, and answers the old one.
     pub(super) fn rename(&mut self, user: UserId, nick: Nick) -> Option<Nick> {
         let entry = self.by_id.get_mut(&user)?;
-        for look in entry.nick.looks() {
-            self.by_look.remove(look);
+        if entry.listed {
+            for look in entry.nick.looks() {
+                self.by_look.remove(look);
+            }
+            self.by_look.extend(nick.looks().iter().map(|look| (Arc::clone(look), user)));
         }
-        self.by_look.extend(nick.looks().iter().map(|look| (Arc::clone(look), user)));
         Some(std::mem::replace(&mut entry.nick, nick))
     }
 
@@ -75,7 +84,7 @@ impl Users {
         let Some(entry) = self.by_id.get_mut(&user) else { return };
         entry.sessions.retain(|other| *other != session);
         if entry.sessions.is_empty() {
-            for look in entry.nick.looks() {
+            for look in entry.nick.looks().iter().filter(|_| entry.listed) {
                 self.by_look.remove(look);
             }
             self.by_id.remove(&user);

@@ -155,6 +155,7 @@ impl Story {
                 let relay = Command::Relay {
                     name: "x".to_owned(),
                     args: Arc::from("[]"),
+                    packed: None,
                     binary: Default::default(),
                     to: None,
                     room: None,

@@ -12,5 +12,6 @@ mod resuming;
 mod rooms;
 mod several_sessions;
 mod shown;
+mod spaces;
 mod talk;
 mod world;

@@ -5,7 +5,14 @@ use std::sync::Arc;
 use switchboard_core::{Attachments, Command, SessionId};
 
 fn emit(to: Option<SessionId>) -> Command {
-    Command::Relay { name: "draw".to_owned(), args: Arc::from("[1]"), binary: Attachments::default(), to, room: None }
+    Command::Relay {
+        name: "draw".to_owned(),
+        args: Arc::from("[1]"),
+        binary: Attachments::default(),
+        packed: None,
+        to,
+        room: None,
+    }
 }
 
 #[test]

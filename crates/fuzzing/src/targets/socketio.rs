@@ -8,8 +8,8 @@ use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
 use switchboard_protocols::engineio::{self, Settings, payload};
 use switchboard_protocols::framing::websocket::frame::Opcode;
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client};
-use switchboard_protocols::socketio::packet::{ATTACHMENTS_MAX, Packet, event_name, is_reserved};
-use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
+use switchboard_protocols::socketio::packet::{ATTACHMENTS_MAX, NAME_BYTES_MAX, Packet, event_name, is_reserved};
+use switchboard_protocols::socketio::{Extras, Namespace, Namespaces, RelayTo};
 use switchboard_protocols::{Act, Conversation, Framing};
 
 pub(super) const WORDS: &[&[u8]] = &[
@@ -129,7 +129,8 @@ impl Session {
         // Namespaces live as long as the process: one list serves all runs.
         static NAMESPACES: std::sync::OnceLock<&'static Namespaces> = std::sync::OnceLock::new();
         let namespaces = NAMESPACES.get_or_init(|| {
-            let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others)];
+            let list =
+                vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others, Extras::default())];
             Namespaces::new(list, None, Arc::default())
         });
         let client = Client {
@@ -178,7 +179,7 @@ impl Session {
 
 fn bounded(request: &Request) {
     if let Command::Relay { name, args, binary, .. } = &request.command {
-        assert!(!is_reserved(name) && !["message", "notice", "welcome", "error"].contains(&&**name));
+        assert!(!is_reserved(name) && name.len() <= NAME_BYTES_MAX);
         assert!(args.starts_with('[') && args.ends_with(']'));
         let binary: &Attachments = binary;
         assert!(binary.len() <= ATTACHMENTS_MAX);

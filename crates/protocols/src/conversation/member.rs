@@ -6,6 +6,7 @@ use crate::json::replies::{acknowledgement, untyped};
 use crate::json::write::{Object, string};
 use crate::socketio::encode::{begin, message, together};
 use crate::socketio::namespace::{Namespaces, Shows, Tongue};
+use crate::socketio::relay;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use switchboard_core::{Body, CloseReason, Event, Refusal, Reply, SessionId, Welcome};
@@ -46,6 +47,8 @@ impl Standing {
 pub(super) struct Member {
     pub(super) tongue: Tongue,
     pub(super) framing: Framing,
+    /// Its path, where the namespace is a pattern.
+    pub(super) space: Option<Arc<str>>,
     pub(super) namespaces: &'static Namespaces,
     pub(super) standing: Standing,
     /// What it came back with: if its session goes on, it keeps this.
@@ -54,8 +57,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn path(&self) -> &'static str {
-        &self.tongue.namespace.path
+    fn path(&self) -> &str {
+        self.space.as_deref().unwrap_or(&self.tongue.namespace.path)
+    }
+
+    fn is_relay(&self) -> bool {
+        self.tongue.namespace.shows == Shows::Relayed
     }
 
     fn packet(&self, kind: char, id: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
@@ -132,6 +139,9 @@ impl Member {
             | Reply::Left { .. }
             | Reply::Nick { .. } => return None,
         };
+        if self.is_relay() {
+            return Some(self.event(name, |out| relay::reply(out, reply, self.path(), false, &self.namespaces.speech)));
+        }
         Some(self.event(name, |out| untyped(out, reply, &self.namespaces.speech)))
     }
 }
@@ -162,7 +172,11 @@ impl Conversation for Member {
         match reply.reference() {
             Some(id) => Some(self.packet('3', Some(id), |out| {
                 out.push(b'[');
-                acknowledgement(out, reply, &self.namespaces.speech);
+                if self.is_relay() {
+                    relay::reply(out, reply, self.path(), true, &self.namespaces.speech);
+                } else {
+                    acknowledgement(out, reply, &self.namespaces.speech);
+                }
                 out.push(b']');
             })),
             None => self.unasked(reply),

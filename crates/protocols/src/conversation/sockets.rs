@@ -7,10 +7,12 @@ use crate::engineio::Sid;
 use crate::frame::Framing;
 use crate::json::write::{Object, string};
 use crate::socketio::assembly::Assembly;
-use crate::socketio::encode::{Offset, begin, is_ours, put_args};
-use crate::socketio::msgpack;
-use crate::socketio::namespace::{Entry, Heard, Namespace, Namespaces, Recovery, Said, Shows, Tongue};
-use crate::socketio::packet::{DEPTH_MAX, Kind, Malformed, Packet, event_name};
+use crate::socketio::encode::{Offset, begin, put_args};
+use crate::socketio::msgpack::{self, PackedArgs, Unpacked};
+use crate::socketio::namespace::{
+    Entry, Heard, NAMESPACES_MAX, Namespace, Namespaces, Recovery, Said, Shows, Tongue, Unique,
+};
+use crate::socketio::packet::{ATTACHMENTS_MAX, DEPTH_MAX, Kind, Malformed, Packet, event_name};
 use serde::Deserialize;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
@@ -23,6 +25,10 @@ const PATH_BYTES_MAX: usize = 256;
 /// How long a client whose last socket the server ended has to close the connection, as libraries do by themselves, in
 /// milliseconds. A packet that closes it at once would overtake the one that says why.
 const LEAVE_MS: u64 = 5_000;
+
+/// Why a client may not come into one more namespace.
+const TOO_MANY: &str = "a client may be in at most 32 namespaces";
+const _: () = assert!(NAMESPACES_MAX == 32, "the words say so");
 
 /// What is known of a client before it says anything.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct Sockets {
     joined_any: bool,
     /// When a client whose last socket the server ended must have closed the connection.
     leave_by: Option<Tick>,
+    /// Events that it emitted.
+    events: u64,
     /// The client's parser, which its first message shows: the msgpack one sends bytes only.
     packed: Option<bool>,
 }
@@ -57,6 +65,8 @@ pub struct Sockets {
 /// One socket.
 struct Socket {
     namespace: &'static Namespace,
+    /// Its path, where the namespace is a pattern.
+    space: Option<Arc<str>>,
     /// Its session's number; none if it has none in the core.
     branch: Option<u32>,
     standing: Standing,
@@ -66,10 +76,26 @@ struct Socket {
     numbers: bool,
 }
 
+impl Socket {
+    fn path(&self) -> &str {
+        self.space.as_deref().unwrap_or(&self.namespace.path)
+    }
+}
+
+/// What belongs to a packet beside its text.
+#[derive(Default)]
+struct Payload {
+    binary: Attachments,
+    /// The client sent more attachments than a packet may have, and these are the first.
+    too_many: bool,
+    packed: Option<PackedArgs>,
+}
+
 /// A session that begins.
 struct Opening {
     branch: u32,
     namespace: &'static Namespace,
+    space: Option<Arc<str>>,
     standing: Standing,
     /// What it came with, if it says that it was here before.
     pid: Option<Box<str>>,
@@ -129,15 +155,16 @@ impl Sockets {
             assembly: None,
             joined_any: false,
             leave_by: None,
+            events: 0,
             packed: None,
         }
     }
 
     fn place(&self, path: &str) -> Option<usize> {
-        self.sockets.iter().position(|socket| socket.namespace.path == path)
+        self.sockets.iter().position(|socket| socket.path() == path)
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, binary: &Attachments, down: &mut Down<'_>) -> Result<(), CloseReason> {
+    fn packet(&mut self, packet: &Packet<'_>, payload: &Payload, down: &mut Down<'_>) -> Result<(), CloseReason> {
         if packet.namespace.len() > PATH_BYTES_MAX {
             return Err(CloseReason::ProtocolError);
         }
@@ -146,7 +173,7 @@ impl Sockets {
             Kind::Connect => self.connect(packet, down),
             Kind::Disconnect if !packet.data.is_empty() => Err(CloseReason::ProtocolError),
             Kind::Disconnect => self.disconnect(packet.namespace, down),
-            Kind::Event => self.event(packet, binary, down),
+            Kind::Event => self.event(packet, payload, down),
             Kind::Ack => {
                 // The server asks for no acknowledgements: one that comes is late or mistaken, and ignored.
                 packet.arguments().map_err(malformed)?;
@@ -159,14 +186,13 @@ impl Sockets {
     /// Answers a packet that is nested too deep to be read; its client made a mistake and goes on.
     fn refuse_depth(&self, packet: &Packet<'_>, down: &mut Down<'_>) -> Result<(), CloseReason> {
         let refusal = Code::BadRequest.refuse(None, format!("a packet is nested at most {DEPTH_MAX} deep"));
-        let namespace = self.namespaces.find(packet.namespace).ok_or(CloseReason::ProtocolError)?;
-        if packet.kind == Kind::Connect {
+        if packet.kind == Kind::Connect && self.namespaces.find(packet.namespace).is_some() {
             down.send(&[], |out| {
-                begin(out, '4', &namespace.path, None, 0);
+                begin(out, '4', packet.namespace, None, 0);
                 connect_error(out, &refusal);
             });
         } else if self.place(packet.namespace).is_some() {
-            refuse(down, namespace, packet.id, &refusal);
+            refuse(down, packet.namespace, packet.id, &refusal);
         } else {
             return Err(CloseReason::ProtocolError);
         }
@@ -182,14 +208,17 @@ impl Sockets {
             });
             return Ok(());
         };
-        if let Some(words) = namespace.parser.refuses(self.packed == Some(true)) {
+        let path = packet.namespace;
+        let place = self.place(path);
+        let words = namespace.parser.refuses(self.packed == Some(true));
+        let is_full = place.is_none() && self.sockets.len() >= NAMESPACES_MAX;
+        if let Some(words) = words.or(is_full.then_some(TOO_MANY)) {
             down.send(&[], |out| {
-                begin(out, '4', &namespace.path, None, 0);
+                begin(out, '4', path, None, 0);
                 connect_error(out, &Code::BadRequest.refuse(None, words));
             });
             return Ok(());
         }
-        let place = self.place(&namespace.path);
         if let Some(place) = place {
             match self.sockets[place].standing.get() {
                 Stands::Asking | Stands::In => return Err(CloseReason::ProtocolError),
@@ -198,7 +227,7 @@ impl Sockets {
         }
         match namespace.behaviour.enter(auth) {
             Err(refusal) => down.send(&[], |out| {
-                begin(out, '4', &namespace.path, None, 0);
+                begin(out, '4', path, None, 0);
                 connect_error(out, &refusal);
             }),
             Ok(Entry::Alone(said)) => {
@@ -206,21 +235,29 @@ impl Sockets {
                 self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
                 let standing = Standing::default();
                 standing.set(Stands::In);
-                self.sockets.push(Socket { namespace, branch: None, standing, follows: false, numbers: false });
+                self.sockets.push(Socket {
+                    namespace,
+                    space: None,
+                    branch: None,
+                    standing,
+                    follows: false,
+                    numbers: false,
+                });
                 let sid = self.lone_id(namespace);
                 down.send(&[], |out| {
-                    begin(out, '0', &namespace.path, None, 0);
+                    begin(out, '0', path, None, 0);
                     let mut object = Object::begin(out);
                     object.string("sid", &sid);
                     object.end();
                 });
                 for said in said {
-                    say(down, namespace, None, None, said);
+                    say(down, path, None, None, said);
                 }
             }
             Ok(Entry::Session(hello)) => {
                 self.joined_any = true;
-                self.enter(namespace, place, *hello, auth, down);
+                let space = namespace.is_pattern().then(|| Arc::from(path));
+                self.enter(namespace, space, place, *hello, auth, down);
             }
         }
         Ok(())
@@ -230,6 +267,7 @@ impl Sockets {
     fn enter(
         &mut self,
         namespace: &'static Namespace,
+        space: Option<Arc<str>>,
         place: Option<usize>,
         mut hello: Hello,
         auth: &str,
@@ -244,6 +282,7 @@ impl Sockets {
         if matches!(namespace.shows, Shows::Bare(_)) {
             hello.after = wishes.after();
         }
+        hello.space.clone_from(&space);
         let (follows, numbers) = (offsets.is_some(), hello.after.is_some());
         let again = place.map(|place| &self.sockets[place]).filter(|socket| socket.standing.get() == Stands::Refused);
         let branch = match again.and_then(|socket| Some((socket, socket.branch?))) {
@@ -255,13 +294,16 @@ impl Sockets {
                 branch
             }
             None => {
-                self.sockets.retain(|socket| !std::ptr::eq(socket.namespace, namespace));
+                if let Some(place) = place {
+                    self.sockets.swap_remove(place);
+                }
                 let branch = self.next_branch;
                 self.next_branch += 1;
                 let pid = hello.token.as_deref().map(Box::from);
                 let standing = Standing::default();
-                self.opening.push(Opening { branch, namespace, standing: standing.clone(), pid, offsets, numbers });
-                self.sockets.push(Socket { namespace, branch: Some(branch), standing, follows, numbers });
+                let (opens, known) = (space.clone(), standing.clone());
+                self.opening.push(Opening { branch, namespace, space: opens, standing: known, pid, offsets, numbers });
+                self.sockets.push(Socket { namespace, space, branch: Some(branch), standing, follows, numbers });
                 down.act(Act::Branch(branch, Branch::Open));
                 branch
             }
@@ -280,11 +322,12 @@ impl Sockets {
         Ok(())
     }
 
-    fn event(&mut self, packet: &Packet<'_>, binary: &Attachments, down: &mut Down<'_>) -> Result<(), CloseReason> {
+    fn event(&mut self, packet: &Packet<'_>, payload: &Payload, down: &mut Down<'_>) -> Result<(), CloseReason> {
         let place = self.place(packet.namespace).ok_or(CloseReason::ProtocolError)?;
         // Official servers let a packet without any JSON pass.
         let Some(arguments) = packet.arguments().map_err(malformed)? else { return Ok(()) };
         let name = event_name(arguments.first()).map_err(malformed)?;
+        self.events += 1;
         let socket = &self.sockets[place];
         match socket.standing.get() {
             Stands::Asking | Stands::In => {}
@@ -293,11 +336,19 @@ impl Sockets {
             Stands::Refused => return Err(CloseReason::ProtocolError),
         }
         let wants_answer = packet.id.is_some();
-        let heard = Heard { name: &name, args: &arguments[1..], binary, wants_answer };
+        if payload.too_many {
+            let words = format!("an event has at most {ATTACHMENTS_MAX} attachments");
+            refuse(down, socket.path(), packet.id, &Code::BadRequest.refuse(None, words));
+            return Ok(());
+        }
+        let unique = Unique { session: self.client.session, number: self.events };
+        let packed: Option<Vec<&[u8]>> = payload.packed.as_ref().map(|packed| packed.arguments_from(1).collect());
+        let (args, packed) = (&arguments[1..], packed.as_deref());
+        let heard = Heard { name: &name, args, binary: &payload.binary, packed, wants_answer, unique };
         let mut said = Vec::new();
         socket.namespace.behaviour.event(&heard, &mut said);
         for said in said {
-            say(down, socket.namespace, socket.branch, packet.id, said);
+            say(down, socket.path(), socket.branch, packet.id, said);
         }
         Ok(())
     }
@@ -334,15 +385,15 @@ impl Upper for Sockets {
             self.assembly = Some(Box::new(Assembly::begin(text, wanted, self.client.bytes_max)));
             return Ok(());
         }
-        self.packet(&packet, &Attachments::default(), down)
+        self.packet(&packet, &Payload::default(), down)
     }
 
     fn binary(&mut self, _now: Tick, bytes: &[u8], down: &mut Down<'_>) -> Result<(), CloseReason> {
         if *self.packed.get_or_insert(true) {
             down.pack();
-            let (text, attachments) = msgpack::read(bytes).map_err(malformed)?;
+            let Unpacked { text, attachments, too_many, packed } = msgpack::read(bytes).map_err(malformed)?;
             let packet = Packet::read(&text).map_err(malformed)?;
-            return self.packet(&packet, &attachments.into(), down);
+            return self.packet(&packet, &Payload { binary: attachments.into(), too_many, packed }, down);
         }
         let mut assembly = self.assembly.take().ok_or(CloseReason::ProtocolError)?;
         if !assembly.add(bytes).map_err(|_| CloseReason::FrameTooLarge)? {
@@ -350,7 +401,8 @@ impl Upper for Sockets {
             return Ok(());
         }
         let packet = assembly.packet().map_err(malformed)?;
-        self.packet(&packet, &assembly.attachments(), down)
+        let payload = Payload { binary: assembly.attachments(), ..Payload::default() };
+        self.packet(&packet, &payload, down)
     }
 
     fn deadline(&self) -> Option<Tick> {
@@ -377,7 +429,7 @@ impl Upper for Sockets {
 
     fn branch(&mut self, branch: u32, framing: Framing) -> Option<Box<dyn Conversation>> {
         let place = self.opening.iter().position(|opening| opening.branch == branch)?;
-        let Opening { namespace, standing, pid, offsets, numbers, .. } = self.opening.swap_remove(place);
+        let Opening { namespace, space, standing, pid, offsets, numbers, .. } = self.opening.swap_remove(place);
         if self.opening.is_empty() {
             // It is needed again when the client joins another namespace, which few do.
             self.opening = Vec::new();
@@ -385,6 +437,7 @@ impl Upper for Sockets {
         Some(Box::new(Member {
             tongue: Tongue { namespace, offsets, numbers, packed: self.packed == Some(true) },
             framing,
+            space,
             namespaces: self.namespaces,
             standing,
             pid,
@@ -394,7 +447,7 @@ impl Upper for Sockets {
 }
 
 /// Does what a namespace made of an event; `id` is that of the acknowledgement that is waited for.
-fn say(down: &mut Down<'_>, namespace: &Namespace, branch: Option<u32>, id: Option<&str>, said: Said) {
+fn say(down: &mut Down<'_>, path: &str, branch: Option<u32>, id: Option<&str>, said: Said) {
     match said {
         Said::Request(command) => {
             if let Some(branch) = branch {
@@ -403,25 +456,24 @@ fn say(down: &mut Down<'_>, namespace: &Namespace, branch: Option<u32>, id: Opti
             }
         }
         Said::Emit { name, args, binary } => down.send(&binary, |out| {
-            begin(out, '2', &namespace.path, None, binary.len());
+            begin(out, '2', path, None, binary.len());
             put_args(out, Some(&name), &args, None);
         }),
         Said::Acknowledge { args, binary } => {
             if let Some(id) = id {
                 down.send(&binary, |out| {
-                    begin(out, '3', &namespace.path, Some(id), binary.len());
+                    begin(out, '3', path, Some(id), binary.len());
                     put_args(out, None, &args, None);
                 });
             }
         }
-        Said::Refuse(refusal) => refuse(down, namespace, id, &refusal),
+        Said::Refuse(refusal) => refuse(down, path, id, &refusal),
     }
 }
 
-fn refuse(down: &mut Down<'_>, namespace: &Namespace, id: Option<&str>, refusal: &Refusal) {
-    debug_assert!(is_ours("error"), "nobody else can emit it");
+fn refuse(down: &mut Down<'_>, path: &str, id: Option<&str>, refusal: &Refusal) {
     down.send(&[], |out| {
-        begin(out, if id.is_some() { '3' } else { '2' }, &namespace.path, id, 0);
+        begin(out, if id.is_some() { '3' } else { '2' }, path, id, 0);
         out.push(b'[');
         if id.is_none() {
             string(out, "error");

@@ -82,6 +82,7 @@ fn hello(fields: &Fields<'_>) -> Result<Command, Fault> {
         token: fields::string(fields.token, "token")?,
         since: None,
         after: None,
+        space: None,
         resume: fields::resume(fields.resume)?,
         as_new,
     }))
@@ -141,5 +142,6 @@ fn relay(fields: &Fields<'_>) -> Result<Command, Fault> {
         return Err("`args` can only hold whole characters, and numbers below 1e308".to_owned());
     }
     let to = fields::session(fields.to, "to")?;
-    Ok(Command::Relay { name, args: harmless(args).into(), binary: Attachments::default(), to, room: None })
+    let (args, binary) = (harmless(args).into(), Attachments::default());
+    Ok(Command::Relay { name, args, binary, packed: None, to, room: None })
 }

@@ -50,7 +50,7 @@ fn members(mut object: Object<'_>, event: &Event, own: bool) {
             object.string("text", text);
         }
         Body::Members { members } => object.number("count", u64::from(*members)),
-        Body::Relay { name, args, binary, from } => {
+        Body::Relay { name, args, binary, packed: _, from } => {
             object.string("name", name);
             // Checked and made harmless when it was decoded.
             object.member("args").extend_from_slice(args.as_bytes());

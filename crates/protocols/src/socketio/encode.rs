@@ -3,6 +3,7 @@
 use super::msgpack;
 use super::namespace::{Shows, Tongue};
 use super::packet::is_reserved;
+use super::relay;
 use crate::encode::compressed;
 use crate::engineio::packet::put_base64;
 use crate::engineio::payload::SEPARATOR;
@@ -141,9 +142,17 @@ pub(crate) fn is_ours(name: &str) -> bool {
 pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) -> Option<Frame> {
     let namespace = tongue.namespace;
     let offset = tongue.offsets.map(|recovery| Offset { epoch: recovery.epoch.0, pos: event.pos });
-    if let Body::Relay { name, args, binary, .. } = &event.body {
-        if is_ours(name) {
+    if let Shows::Relayed = namespace.shows {
+        return relay::event(event, tongue, framing, offset);
+    }
+    if let Body::Relay { name, args, binary, packed, .. } = &event.body {
+        // What is a message of the chat here is said by the chat alone.
+        let is_message = matches!(&namespace.shows, Shows::Bare(own) if **own == **name);
+        if is_ours(name) || is_message {
             return None;
+        }
+        if let (true, Some(packed)) = (tongue.packed, packed) {
+            return Some(binary_event(framing, &namespace.path, name, None, packed, offset));
         }
         return Some(message(framing, tongue.packed, binary, |out| {
             begin(out, '2', &namespace.path, None, binary.len());
@@ -160,12 +169,15 @@ pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) 
             put_offset(out, offset, true);
             out.push(b']');
         })),
-        (Shows::Bare(name), Body::Message { text, seq, .. }) => Some(message(framing, tongue.packed, &[], |out| {
+        (Shows::Bare(name), Body::Message { text, seq, id, .. }) => Some(message(framing, tongue.packed, &[], |out| {
             begin(out, '2', &namespace.path, None, 0);
             out.push(b'[');
             string(out, name);
             out.push(b',');
-            string(out, text);
+            match id.as_ref().and_then(|id| namespace.objects.find(id, text)) {
+                Some(object) => out.extend_from_slice(object.as_bytes()),
+                None => string(out, text),
+            }
             let is_numbered = tongue.numbers && event.room.as_deref() == Some(&*namespace.numbered);
             if let Some(seq) = seq.filter(|_| is_numbered) {
                 // Writing into a vector cannot fail.
@@ -176,6 +188,19 @@ pub(crate) fn event(event: &Event, tongue: Tongue, framing: Framing, own: bool) 
         })),
         (Shows::Bare(_) | Shows::Relayed, _) => None,
     }
+}
+
+/// An event whose arguments are msgpack already, for a client with that parser. `from`: who emitted it, as JSON.
+pub(super) fn binary_event(
+    framing: Framing,
+    path: &str,
+    name: &str,
+    from: Option<&[u8]>,
+    packed: &[u8],
+    offset: Option<Offset>,
+) -> Frame {
+    let offset = offset.map(|Offset { epoch, pos }| format!("{epoch:016x}.{pos}"));
+    binary(framing, &msgpack::relayed(path, name, from, packed, offset.as_deref()))
 }
 
 /// Where a client is in the stream of events: `epoch.pos`.
@@ -193,7 +218,7 @@ impl Offset {
     }
 }
 
-fn put_offset(out: &mut Vec<u8>, offset: Option<Offset>, comma: bool) {
+pub(super) fn put_offset(out: &mut Vec<u8>, offset: Option<Offset>, comma: bool) {
     if let Some(Offset { epoch, pos }) = offset {
         // Writing into a vector cannot fail.
         let _ = write!(out, "{}\"{epoch:016x}.{pos}\"", if comma { "," } else { "" });

@@ -5,8 +5,9 @@ pub(crate) mod chat;
 pub mod encode;
 pub mod msgpack;
 pub mod namespace;
+pub mod objects;
 pub mod packet;
 pub(crate) mod relay;
 
 pub use encode::packets;
-pub use namespace::{Behaviour, Entry, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows, Tongue};
+pub use namespace::{Behaviour, Entry, Extras, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows, Tongue};

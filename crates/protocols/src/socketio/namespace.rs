@@ -1,14 +1,21 @@
 //! Namespaces: what each is called, where its sockets come in, and what it does with their events.
 
 use super::chat::Chat;
+use super::msgpack;
+use super::objects::Objects;
 use super::relay::Relay;
+use crate::engineio::Sid;
 use serde_json::value::RawValue;
+use sha1::{Digest, Sha1};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use switchboard_core::{Attachments, Command, Epoch, Hello, Realm, Refusal};
 
-/// Namespaces of one server at most: each client may join all of them, and each is a session of its own.
+/// Namespaces that one server declares at most, and that one client may be in at once: each is a session of its own.
 pub const NAMESPACES_MAX: usize = 32;
+/// Bytes of the path of a namespace by a pattern.
+const PATH_BYTES_MAX: usize = 100;
 /// The classes of [`Namespace::class`].
 pub(crate) const CLASSES: usize = 3;
 
@@ -20,8 +27,29 @@ pub struct Heard<'a> {
     pub args: &'a [&'a RawValue],
     /// What the placeholders in the arguments stand for.
     pub binary: &'a Attachments,
+    /// The arguments as msgpack, where they hold something that JSON cannot say.
+    pub packed: Option<&'a [&'a [u8]]>,
     /// The client wants an answer.
     pub wants_answer: bool,
+    /// What no other event has.
+    pub unique: Unique,
+}
+
+/// Which event of which client it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Unique {
+    /// The client's session, which no other client has, and nobody can guess.
+    pub session: Sid,
+    /// Which of the client's events.
+    pub number: u64,
+}
+
+impl Unique {
+    /// A message's id that no other message has, and of which nobody learns anything about the client.
+    pub(crate) fn id(&self) -> String {
+        let hash = Sha1::new().chain_update(self.session.text()).chain_update(self.number.to_le_bytes()).finalize();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Heard<'_> {
@@ -29,6 +57,18 @@ impl Heard<'_> {
     #[must_use]
     pub fn args_json(&self) -> String {
         join(self.args)
+    }
+
+    /// The arguments as one array of msgpack, where JSON cannot say them.
+    #[must_use]
+    pub fn args_packed(&self) -> Option<Arc<[u8]>> {
+        self.packed.map(|packed| msgpack::array(packed.iter().copied()).into())
+    }
+
+    /// The event that a part of the arguments is: its name and what follows it.
+    pub(crate) fn inner<'b>(&'b self, name: &'b str, args: usize) -> Heard<'b> {
+        let packed = self.packed.map(|packed| packed.get(args..).unwrap_or_default());
+        Heard { name, args: self.args.get(args..).unwrap_or_default(), packed, ..*self }
     }
 }
 
@@ -129,7 +169,7 @@ impl Parser {
 /// A namespace.
 #[derive(Debug)]
 pub struct Namespace {
-    /// `/`, or `/` and a name.
+    /// `/`, or `/` and a name. With a `*` it is a pattern: each path of that form is a namespace of its own.
     pub path: String,
     /// The space of rooms that its sessions are in.
     pub realm: Realm,
@@ -139,14 +179,27 @@ pub struct Namespace {
     /// The room whose messages carry numbers, for sockets that want them: the one that newcomers speak in.
     pub numbered: String,
     pub parser: Parser,
+    /// What its sockets are told beside the events.
+    pub extras: Extras,
+    /// What messages looked like that were emitted as objects.
+    pub objects: Arc<Objects>,
     pub behaviour: Box<dyn Behaviour>,
+}
+
+/// What a relay tells its sockets beside the events that it passes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Who comes and who goes, and who is there when they ask.
+    pub presence: bool,
+    /// Who emitted an event, as its first argument.
+    pub from: bool,
 }
 
 impl Namespace {
     /// The chat, under this path.
     #[must_use]
     pub fn chat(path: &str) -> Self {
-        let behaviour = Box::new(Chat::new(None));
+        let behaviour = Box::new(Chat::new(None, Arc::default()));
         Self {
             path: path.to_owned(),
             realm: Realm(0),
@@ -154,23 +207,45 @@ impl Namespace {
             echoes: false,
             numbered: String::new(),
             parser: Parser::Any,
+            extras: Extras::default(),
+            objects: Arc::default(),
             behaviour,
         }
     }
 
-    /// The chat, where `event` is a message: a bare string in and out, the sender included.
+    /// The chat, where `event` is a message: in and out as it was emitted, a bare string or an object, the sender
+    /// included.
     #[must_use]
     pub fn bare_chat(path: &str, event: &str) -> Self {
         let shows = Shows::Bare(event.to_owned());
-        let behaviour = Box::new(Chat::new(Some(event.to_owned())));
-        Self { shows, echoes: true, behaviour, ..Self::chat(path) }
+        let objects: Arc<Objects> = Arc::default();
+        let behaviour = Box::new(Chat::new(Some(event.to_owned()), Arc::clone(&objects)));
+        Self { shows, echoes: true, objects, behaviour, ..Self::chat(path) }
     }
 
     /// A relay, in a realm of its own.
     #[must_use]
-    pub fn relay(path: &str, realm: Realm, to: RelayTo) -> Self {
-        let behaviour = Box::new(Relay::new(to));
-        Self { realm, shows: Shows::Relayed, echoes: to == RelayTo::All, behaviour, ..Self::chat(path) }
+    pub fn relay(path: &str, realm: Realm, to: RelayTo, extras: Extras) -> Self {
+        let behaviour = Box::new(Relay::new(to, extras));
+        Self { realm, shows: Shows::Relayed, echoes: to == RelayTo::All, extras, behaviour, ..Self::chat(path) }
+    }
+
+    /// Whether it is a pattern of namespaces.
+    #[must_use]
+    pub fn is_pattern(&self) -> bool {
+        self.path.contains('*')
+    }
+
+    /// Whether a path is of this pattern: the `*` stands for one or more characters other than `/`.
+    #[must_use]
+    fn takes(&self, path: &str) -> bool {
+        let Some((before, after)) = self.path.split_once('*') else { return false };
+        let inside = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        path.len() <= PATH_BYTES_MAX
+            && inside.is_some_and(|inside| {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+                !inside.is_empty() && inside.bytes().all(plain)
+            })
     }
 
     /// Which namespaces share frames: of those in the chat's realm each path has its own, and an event of another
@@ -192,7 +267,7 @@ pub struct Namespaces {
     /// Sockets may come back with what they missed, those that ask for it or all of them.
     pub recovery: Option<Recovery>,
     /// What acknowledgements of the chat announce.
-    pub speech: std::sync::Arc<crate::Settings>,
+    pub speech: Arc<crate::Settings>,
 }
 
 /// Connection state recovery.
@@ -209,11 +284,7 @@ pub struct Recovery {
 impl Namespaces {
     /// These namespaces, of which at most one is the chat with its vocabulary and at most one the bare chat.
     #[must_use]
-    pub fn new(
-        mut list: Vec<Namespace>,
-        recovery: Option<Recovery>,
-        speech: std::sync::Arc<crate::Settings>,
-    ) -> &'static Self {
+    pub fn new(mut list: Vec<Namespace>, recovery: Option<Recovery>, speech: Arc<crate::Settings>) -> &'static Self {
         list.truncate(NAMESPACES_MAX);
         Box::leak(Box::new(Self { list, recovery, speech }))
     }
@@ -224,10 +295,11 @@ impl Namespaces {
         self.list.iter().find(|namespace| namespace.shows == Shows::Vocabulary)
     }
 
-    /// The namespace of this path.
+    /// The namespace of this path: the one that has it, else the first whose pattern takes it.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Namespace> {
-        self.list.iter().find(|namespace| namespace.path == path)
+        let own = self.list.iter().find(|namespace| namespace.path == path && !namespace.is_pattern());
+        own.or_else(|| self.list.iter().find(|namespace| namespace.takes(path)))
     }
 }
 
@@ -270,5 +342,37 @@ impl Hash for Tongue {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::ptr::hash(self.namespace, state);
         (self.offsets, self.numbers, self.packed).hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_takes_what_is_of_its_form() {
+        let relay = |path: &str| Namespace::relay(path, Realm(1), RelayTo::Others, Extras::default());
+        let list = vec![Namespace::chat("/"), relay("/game-*"), relay("/game-own"), relay("/*/room"), relay("/g*")];
+        let namespaces = Namespaces::new(list, None, Arc::default());
+        let longest = format!("/g{}", "x".repeat(98));
+        for (path, expected) in [
+            ("/", Some("/")),
+            ("/game-7", Some("/game-*")),
+            ("/game-own", Some("/game-own")),
+            ("/game-", Some("/g*")),
+            ("/game-*", None),
+            ("/a/room", Some("/*/room")),
+            ("/a/b/room", None),
+            ("//room", None),
+            ("/game-7/x", None),
+            ("/game-7#x", None),
+            ("/game-é", None),
+            ("/game-7?x=1", None),
+            ("/g", None),
+            (&longest, Some("/g*")),
+            (&format!("{longest}x"), None),
+        ] {
+            assert_eq!(namespaces.find(path).map(|namespace| &*namespace.path), expected, "{path}");
+        }
     }
 }

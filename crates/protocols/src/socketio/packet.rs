@@ -1,7 +1,7 @@
 //! Packets of Socket.IO version 5: `<type>[<n>-][/namespace,][id][json]`, read as strictly as official servers do.
 
+use super::msgpack;
 use crate::json::fields;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Attachments of one packet at most, as the official parser has it.
@@ -120,17 +120,15 @@ impl<'a> Packet<'a> {
         }
         check_depth(self.data)?;
         let arguments: Vec<&RawValue> = serde_json::from_str(self.data).map_err(|_| Malformed)?;
-        if let Some(count) = self.attachments {
-            for argument in &arguments {
-                let value: Value = serde_json::from_str(argument.get()).map_err(|_| Malformed)?;
-                check_placeholders(&value, count)?;
-            }
-        }
-        Ok(Some(arguments))
+        let count = self.attachments;
+        let is_whole =
+            |argument: &&RawValue| count.is_none_or(|count| msgpack::has_its_attachments(argument.get(), count));
+        if arguments.iter().all(is_whole) { Ok(Some(arguments)) } else { Err(Malformed) }
     }
 }
 
-/// The name of an event, from its first argument: a string that is not reserved, or a number.
+/// The name of an event, from its first argument: a string that is not reserved, or a number. How long it may be is
+/// for the namespace to say.
 ///
 /// # Errors
 /// It is neither.
@@ -141,7 +139,7 @@ pub fn event_name(first: Option<&&RawValue>) -> Result<String, Malformed> {
         Some(b'-' | b'0'..=b'9') => first.to_owned(),
         Some(_) | None => return Err(Malformed),
     };
-    if is_reserved(&name) || name.len() > NAME_BYTES_MAX { Err(Malformed) } else { Ok(name) }
+    if is_reserved(&name) { Err(Malformed) } else { Ok(name) }
 }
 
 fn is_digits(text: &str) -> bool {
@@ -150,18 +148,6 @@ fn is_digits(text: &str) -> bool {
 
 fn check_depth(json: &str) -> Result<(), Malformed> {
     if fields::depth(json) > DEPTH_MAX { Err(Malformed) } else { Ok(()) }
-}
-
-fn check_placeholders(value: &Value, count: usize) -> Result<(), Malformed> {
-    match value {
-        Value::Object(members) if members.get("_placeholder") == Some(&Value::Bool(true)) => {
-            let number = members.get("num").and_then(Value::as_u64).ok_or(Malformed)?;
-            if number < count as u64 { Ok(()) } else { Err(Malformed) }
-        }
-        Value::Object(members) => members.values().try_for_each(|value| check_placeholders(value, count)),
-        Value::Array(values) => values.iter().try_for_each(|value| check_placeholders(value, count)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -251,6 +237,8 @@ mod tests {
             (r#"52-["a",{"x":[{"_placeholder":true,"num":1}]},{"_placeholder":true,"num":1}]"#, true),
             (r#"51-["a",{"_placeholder":false,"num":9}]"#, true),
             (r#"51-["a"]"#, true),
+            (r#"51-["a","\ud800",1e999,{"\udc00":{"num":0,"_placeholder":true}}]"#, true),
+            (r#"51-["a",{"num":1,"_placeholder":true}]"#, false),
             (r#"51-["a",{"_placeholder":true,"num":1}]"#, false),
             (r#"51-["a",{"_placeholder":true,"num":-1}]"#, false),
             (r#"51-["a",{"_placeholder":true,"num":0.5}]"#, false),

@@ -61,6 +61,7 @@ pub(crate) fn events() -> Vec<Event> {
             name: "drawing".into(),
             args: r#"[{"x":3,"y":4},"red"]"#.into(),
             binary: Default::default(),
+            packed: None,
             from: bob(),
         }),
         event(Body::Gap { first: 42, last: 1_800 }),
@@ -73,7 +74,7 @@ pub(crate) fn replies() -> Vec<Reply> {
     let room = || Arc::from("lobby");
     let row = || RoomRow { room: room(), seq: 41, members: 3, topic: "tea at five".into() };
     let ada = sender("ada");
-    let ada = MemberRow { nick: ada.nick, sessions: vec![(ada.session, ada.via)] };
+    let ada = MemberRow { nick: ada.nick, user: ada.user, sessions: vec![(ada.session, ada.via)] };
     vec![
         Reply::Welcome(Box::new(Welcome {
             reference: reference(),

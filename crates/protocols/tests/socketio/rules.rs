@@ -110,7 +110,7 @@ fn a_namespace_takes_the_clients_of_its_parser_and_the_first_packet_shows_which_
             let digits = digits.strip_prefix('b').expect("bytes are answered with bytes");
             let byte = |place| u8::from_str_radix(&digits[place..place + 2], 16).expect("digits");
             let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
-            msgpack::read(&bytes).expect("a packet").0
+            msgpack::read(&bytes).expect("a packet").text
         };
         heard.iter().map(unpacked).collect()
     };
@@ -353,9 +353,14 @@ fn events_read_as_each_namespace_shows_them() {
         event(Body::Message { seq: Some(3), id: None, from: sender(), to: None, text: "hi".into(), action: false });
     let binary = Arc::from(vec![Arc::from(vec![1_u8, 2].as_slice())]);
     let args = r#"[{"_placeholder":true,"num":0}]"#.into();
-    let relayed = event(Body::Relay { name: "draw".into(), args, binary, from: sender() });
-    let forged =
-        event(Body::Relay { name: "disconnect".into(), args: "[]".into(), binary: Arc::default(), from: sender() });
+    let relayed = event(Body::Relay { name: "draw".into(), args, binary, packed: None, from: sender() });
+    let forged = event(Body::Relay {
+        name: "disconnect".into(),
+        args: "[]".into(),
+        binary: Arc::default(),
+        packed: None,
+        from: sender(),
+    });
     let mut world = World::recovering();
     world.heard();
     for path in ["/chat", "/bare", "/relay"] {
@@ -401,12 +406,16 @@ fn a_relay_has_rooms_and_receivers() {
         name: "move".to_owned(),
         args: "[1,2]".into(),
         binary: Arc::default(),
+        packed: None,
         to,
         room: room.map(str::to_owned),
     };
     assert_eq!(asked(r#"42/relay,["move",1,2]"#), relay(None, None));
     assert_eq!(asked(r#"42/relay,["to","red","move",1,2]"#), relay(None, Some("red")));
-    assert_eq!(asked(r#"42/relay,["to","00000000000000ff","move",1,2]"#), relay(Some(SessionId(255)), None));
+    assert_eq!(
+        asked(r#"42/relay,["to","00000000000000ff","move",1,2]"#),
+        relay(Some(SessionId(255)), Some("00000000000000ff"))
+    );
     let _ = Realm(1);
 }
 

@@ -6,7 +6,9 @@ use switchboard_protocols::conversation::{Branch, Carrier, Client, Sockets};
 use switchboard_protocols::engineio::{Settings, Sid};
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client, frame::Opcode};
 use switchboard_protocols::socketio::namespace::Recovery;
-use switchboard_protocols::socketio::{Behaviour, Entry, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows};
+use switchboard_protocols::socketio::{
+    Behaviour, Entry, Extras, Heard, Namespace, Namespaces, Parser, RelayTo, Said, Shows,
+};
 use switchboard_protocols::{Act, Conversation, Framing};
 
 pub(crate) const SETTINGS: Settings = Settings {
@@ -83,7 +85,7 @@ impl World {
             echo("/custom"),
             Namespace::chat("/chat"),
             Namespace { numbered: "lobby".to_owned(), ..Namespace::bare_chat("/bare", "chat message") },
-            Namespace::relay("/relay", Realm(1), RelayTo::Others),
+            Namespace::relay("/relay", Realm(1), RelayTo::Others, Extras::default()),
             Namespace { parser: Parser::Msgpack, ..echo("/packed") },
             Namespace { parser: Parser::Json, ..echo("/plain") },
         ];

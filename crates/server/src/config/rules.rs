@@ -100,7 +100,7 @@ pub(super) fn namespaces(entries: &[String]) -> Result<(), String> {
     let mut paths = BTreeSet::new();
     for entry in entries {
         let Some(NamespaceEntry { path, .. }) = NamespaceEntry::read(entry) else {
-            let form = "\"/PATH\" or \"/PATH others|all|none json|msgpack|any\"";
+            let form = "\"/PATH\" or \"/PATH others|all|none json|msgpack|any presence from\"";
             return Err(format!("must hold {form}, not {}", excerpt(entry)));
         };
         if path == "/chat" || !paths.insert(path) {

@@ -123,7 +123,7 @@ settings! {
         /// for front-ends that make their pages themselves, of paths such as `/users/ada`. Paths that end in a name with
         /// a dot, as those of scripts and pictures do, and all paths of the server's own stay what they are.
         spa: bool = false;
-        /// The folder with the Socket.IO client's scripts.
+        /// A folder with scripts of the Socket.IO client that are served instead of those in the program.
         socketio_client: Option<PathBuf> = None, check rules::folder;
         /// Networks from which the page may show the live connections with their addresses (its Wires view).
         wires: Vec<IpNet> = rules::loopback();
@@ -165,18 +165,22 @@ settings! {
         /// An event of the namespace `/` whose one text is a message of the chat, such as `"chat message"`: it is
         /// stored, heard by every client of the server, and comes back to its sender too. Empty: none.
         message_event: String = String::new(), check rules::event_name;
-        /// Namespaces that pass events on, each `"/PATH"`, `"/PATH WHOM"` or `"/PATH WHOM PARSER"`. `others` (the
-        /// default): to everybody in the namespace but the sender. `all`: to the sender too. `none`: only what names its
-        /// receiver is passed on. The parser is one of `socketio.parser`, which is the default.
+        /// Namespaces that pass events on, each a path such as `"/game"` and words that say what is special about it.
+        /// `others` (the default): to everybody in the namespace but the sender. `all`: to the sender too. `none`: only
+        /// what names its receiver is passed on. `presence`: who comes and goes is told, and `members` answers who is
+        /// there. `from`: the first argument of each event is who emitted it. The parser is one of `socketio.parser`,
+        /// which is the default. A `*` in the path stands for any name: `"/game-*"` is as many namespaces as there are
+        /// such paths asked for, at most `limits.namespaces`. `"/"` makes the main namespace one of these; the chat is
+        /// then at `/chat`.
         namespaces: Vec<String> = Vec::new(), check rules::namespaces;
         /// Whose clients a namespace takes, the chat and all those that do not say it themselves. `any`: everybody's; a
         /// client's first packet shows which parser it has, and it is answered with the same. `json`: those with the
         /// library's own parser. `msgpack`: those with `socket.io-msgpack-parser`. Others are told so
         /// (`connect_error`).
         parser: Parser = Parser::Any;
-        /// Answers requests for the client's own script, `socket.io.js` under the path: from `http.socketio_client`,
-        /// else from `node_modules/socket.io-client/dist` in or above `http.static_dir`, else with a redirection to a
-        /// public address.
+        /// Answers requests for the client's own script, `socket.io.js` under the path, and its variants: from
+        /// `http.socketio_client`, else from `node_modules/socket.io-client/dist` in or above `http.static_dir`, else with
+        /// those that are part of the program (4.8.4).
         serve_client: bool = true;
     }
 
@@ -222,6 +226,17 @@ settings! {
         messages_per_second: Option<u32> = Some(10), in 1..=1_000_000, unit "messages";
         /// Messages that a session may send at once after a pause.
         message_burst: u32 = 30, in 1..=1_000_000, unit "messages";
+        /// Events of clients' own (Socket.IO, and `event` of the JSON protocol) that a session may pass on in a second in
+        /// the long run. A drawing of 60 a second fits in.
+        events_per_second: Option<u32> = Some(300), in 1..=1_000_000, unit "events";
+        /// Such events that a session may pass on at once after a pause.
+        event_burst: u32 = 600, in 1..=1_000_000, unit "events";
+        /// What a session's events may cost the others in a second: each receiver of an event counts once for each KiB
+        /// of it or part of one. A second's worth may be caused at once, and a single event always may.
+        event_deliveries_per_second: Option<u32> = Some(100_000), in 1..=1_000_000, unit "deliveries";
+        /// Namespaces of Socket.IO by a pattern (`socketio.namespaces`) that have somebody in them. With the last who
+        /// leaves, one is forgotten.
+        namespaces: u32 = 1_000, in 1..=1_000_000, unit "namespaces";
         /// Other commands (join, topic, history, ...) that a session may send in a second in the long run.
         commands_per_second: Option<u32> = Some(20), in 1..=1_000_000, unit "commands";
         /// Other commands that a session may send at once after a pause.

@@ -61,7 +61,7 @@ pub(super) fn open(config: &Config, directory: Option<&std::path::Path>) -> Resu
         token_key: loaded.secret,
         seed: u64::from_ne_bytes(seed),
         join_code: config.auth.join_code.as_ref().map(|code| code.expose().to_owned()),
-        realms: super::sockets::relays(config).into_iter().map(|(path, _, _)| path).collect(),
+        realms: super::sockets::relays(config).into_iter().map(|relay| relay.path).collect(),
         auto_join: config.rooms.auto_join.clone(),
         next_pos: loaded.next_pos,
     };

@@ -7,17 +7,24 @@ use switchboard_core::names::RoomName;
 use switchboard_core::{Epoch, Realm};
 use switchboard_protocols::engineio;
 use switchboard_protocols::socketio::namespace::Recovery;
-use switchboard_protocols::socketio::{Namespace, Namespaces, Parser, RelayTo};
+use switchboard_protocols::socketio::{Extras, Namespace, Namespaces, Parser, RelayTo};
 
 /// The path of the JSON protocol for clients that poll, beside `/ws`.
 const POLL_PATH: &str = "/poll/";
 /// The path of the chat where `/` is a relay.
 const CHAT: &str = "/chat";
 
-/// The relays that are configured, in the order of their realms, which count from 1: their paths, and what they are.
-pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo, Parser)> {
-    let has_page = config.http.static_dir.is_some() && config.socketio.message_event.is_empty();
-    let own = has_page.then(|| ("/".to_owned(), RelayTo::Others, parser(config.socketio.parser)));
+/// A relay as it is configured.
+pub(super) struct Relay {
+    pub(super) path: String,
+    to: RelayTo,
+    parser: Parser,
+    extras: Extras,
+}
+
+/// The relays that are configured, in the order of their realms, which count from 1.
+pub(super) fn relays(config: &Config) -> Vec<Relay> {
+    let is_chat = !config.socketio.message_event.is_empty();
     let declared = config.socketio.namespaces.iter().filter_map(|entry| {
         let entry = NamespaceEntry::read(entry)?;
         let to = match entry.whom {
@@ -25,9 +32,20 @@ pub(super) fn relays(config: &Config) -> Vec<(String, RelayTo, Parser)> {
             Whom::All => RelayTo::All,
             Whom::None => RelayTo::None,
         };
-        Some((entry.path.to_owned(), to, parser(entry.parser.unwrap_or(config.socketio.parser))))
+        Some(Relay {
+            path: entry.path.to_owned(),
+            to,
+            parser: parser(entry.parser.unwrap_or(config.socketio.parser)),
+            extras: Extras { presence: entry.presence, from: entry.from },
+        })
     });
-    own.into_iter().chain(declared).collect()
+    // An event that is a message makes the main namespace the chat.
+    let mut relays: Vec<Relay> = declared.filter(|relay| relay.path != "/" || !is_chat).collect();
+    if config.http.static_dir.is_some() && !is_chat && relays.iter().all(|relay| relay.path != "/") {
+        let parser = parser(config.socketio.parser);
+        relays.insert(0, Relay { path: "/".to_owned(), to: RelayTo::Others, parser, extras: Extras::default() });
+    }
+    relays
 }
 
 const fn parser(parser: crate::config::Parser) -> Parser {
@@ -54,7 +72,7 @@ pub(super) fn endpoint(
         return None;
     }
     let relays = relays(config);
-    let is_main_taken = relays.iter().any(|(path, _, _)| path == "/");
+    let is_main_taken = relays.iter().any(|relay| relay.path == "/");
     let mut list = Vec::new();
     if !settings.message_event.is_empty() {
         // What is said without a room is said in the last of those that everybody is in.
@@ -70,8 +88,8 @@ pub(super) fn endpoint(
     for namespace in &mut list {
         namespace.parser = parser(settings.parser);
     }
-    for (place, (path, to, parser)) in relays.into_iter().enumerate() {
-        list.push(Namespace { parser, ..Namespace::relay(&path, Realm(place as u8 + 1), to) });
+    for (place, Relay { path, to, parser, extras }) in relays.into_iter().enumerate() {
+        list.push(Namespace { parser, ..Namespace::relay(&path, Realm(place as u8 + 1), to, extras) });
     }
     let keep_ms = u32::try_from(settings.recovery.time().0).unwrap_or(u32::MAX);
     let by_default = settings.recovery != crate::config::Recovery::Asked;

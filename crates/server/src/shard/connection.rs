@@ -50,6 +50,8 @@ pub(super) struct Connection {
     pub forgotten: bool,
     /// The driver has dropped its socket.
     pub dropped: bool,
+    /// The log says that it asked for too much in too short a time.
+    pub hasty: bool,
     pub via: Via,
     /// Reads of the store under way for it. One read of the socket may hold many requests for them.
     pub reads: u32,

@@ -145,6 +145,12 @@ impl Shard {
         match reply {
             Reply::Welcome(welcome) => connection.nick = Some(Arc::clone(&welcome.nick)),
             Reply::Nick { nick, .. } => connection.nick = Some(Arc::clone(nick)),
+            Reply::Refused(refusal) if refusal.code == Code::RateLimited && !connection.hasty => {
+                connection.hasty = true;
+                let address = connection.address.map(tracing::field::display);
+                let protocol = connection.dialect.protocol();
+                tracing::warn!(address, protocol, "refused, and more of it is not logged: {}", refusal.message);
+            }
             Reply::Refused(_)
             | Reply::Observing { .. }
             | Reply::Ack { .. }

@@ -189,6 +189,7 @@ impl Shard {
             ended: false,
             forgotten: false,
             dropped: false,
+            hasty: false,
             dirty: false,
             apart: false,
             blocked: false,

@@ -39,8 +39,9 @@ impl Sessions {
         if self.session_of(connection).is_some() {
             return Err(Code::AlreadyWelcome.refuse(None, "this connection has a session already"));
         }
+        self.check_space(connection, hello)?;
         let claim = hello.token.as_deref().and_then(|token| self.tokens.read(token));
-        match claim.filter(|claim| self.is_good(turn, claim) && self.is_of_realm(connection, claim)) {
+        match claim.filter(|claim| self.is_good(turn, claim) && self.is_of_realm(connection, claim, hello)) {
             None => self.begin_new(turn, connection, reference, hello),
             Some(claim) if hello.as_new => self.begin_further(turn, connection, reference, hello, claim.user),
             Some(claim) if self.connections.get(&connection).is_some_and(|known| known.peer.follows) => {
@@ -66,7 +67,7 @@ impl Sessions {
     pub(super) fn begin_guest(&mut self, turn: &mut Turn<'_>, connection: ConnectionId) -> SessionId {
         let nick = Some(self.guest_nick());
         let (session, user) = (self.new_session_id(), self.new_user_id());
-        let rooms = self.first_rooms(self.realm_of(connection));
+        let rooms = self.first_rooms(self.realm_of(connection), None);
         let beginning = Beginning { session, user, nick, rooms, resumed: false, after: None };
         self.begin(turn, connection, None, beginning);
         session
@@ -98,16 +99,46 @@ impl Sessions {
 
     /// The nick that a client wishes for, if `user` can have it.
     pub(super) fn check_nick(&self, wish: &str, user: Option<UserId>) -> Result<Nick, Refusal> {
-        let most = self.limits.nick_chars;
-        let Some(nick) = Nick::parse(wish, most) else {
-            let rule = "a nick has no spaces, none of < > @ : , / * \" ' ` & # \\, does not begin with -";
-            let message = format!("{rule}, and has at most {most} characters (limits.nick_chars)");
-            return Err(Code::NickInvalid.refuse(None, message));
-        };
+        let nick = self.read_nick(wish)?;
         if self.users.is_taken(&nick, user) {
             return Err(Code::NickTaken.refuse(None, "somebody has this nick, or one that looks like it"));
         }
         Ok(nick)
+    }
+
+    fn read_nick(&self, wish: &str) -> Result<Nick, Refusal> {
+        let most = self.limits.nick_chars;
+        Nick::parse(wish, most).ok_or_else(|| {
+            let rule = "a nick has no spaces, none of < > @ : , / * \" ' ` & # \\, does not begin with -";
+            let message = format!("{rule}, and has at most {most} characters (limits.nick_chars)");
+            Code::NickInvalid.refuse(None, message)
+        })
+    }
+
+    /// The nick for a new user. Beside the chat nobody is called by it, and several may have the same.
+    fn new_nick(&mut self, connection: ConnectionId, wish: Option<&str>) -> Result<Nick, Refusal> {
+        match wish {
+            Some(wish) if self.realm_of(connection) == Realm(0) => self.check_nick(wish, None),
+            Some(wish) => self.read_nick(wish),
+            None => Ok(self.guest_nick()),
+        }
+    }
+
+    /// Whether the namespace that a client wants to come into can be had.
+    fn check_space(&self, connection: ConnectionId, hello: &Hello) -> Result<(), Refusal> {
+        let realm = self.realm_of(connection);
+        if realm == Realm(0) {
+            return Ok(());
+        }
+        let Some(space) = self.space(realm, hello.space.as_ref()) else {
+            return Err(Code::BadRequest.refuse(None, "there is no such namespace"));
+        };
+        let most = self.limits.namespaces;
+        if self.here.find(&space).is_none() && !self.realms.contains(&space) && self.patterned_spaces() >= most {
+            let message = format!("the server has {most} namespaces by a pattern already (limits.namespaces)");
+            return Err(Code::ServerRooms.refuse(None, message));
+        }
+        Ok(())
     }
 
     /// A token of a session that is alive is good however old it is: a client may have been connected for days.
@@ -119,10 +150,12 @@ impl Sessions {
         self.sessions.get(&claim.session).is_some_and(|session| session.user == claim.user)
     }
 
-    /// A token leads back into the realm that it was issued in, and into no other.
-    fn is_of_realm(&self, connection: ConnectionId, claim: &Claim) -> bool {
+    /// A token leads back into the realm and the namespace that it was issued in, and into no other.
+    fn is_of_realm(&self, connection: ConnectionId, claim: &Claim, hello: &Hello) -> bool {
+        let realm = self.realm_of(connection);
+        let space = self.space(realm, hello.space.as_ref());
         let session = self.sessions.get(&claim.session).filter(|session| session.user == claim.user);
-        session.is_none_or(|session| session.peer.realm == self.realm_of(connection))
+        session.is_none_or(|session| session.peer.realm == realm && self.space_of(session) == space.as_ref())
     }
 
     /// A new user.
@@ -133,12 +166,9 @@ impl Sessions {
         reference: Option<Arc<str>>,
         hello: &Hello,
     ) -> Result<(), Refusal> {
-        let nick = match &hello.nick {
-            Some(wish) => self.check_nick(wish, None)?,
-            None => self.guest_nick(),
-        };
+        let nick = self.new_nick(connection, hello.nick.as_deref())?;
         let (session, user) = (self.new_session_id(), self.new_user_id());
-        let rooms = self.first_rooms(self.realm_of(connection));
+        let rooms = self.first_rooms(self.realm_of(connection), hello.space.as_ref());
         let (nick, after) = (Some(nick), hello.after);
         self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false, after });
         Ok(())
@@ -165,9 +195,9 @@ impl Sessions {
                 self.close(before, CloseReason::TakenOver, turn.out);
             }
         }
-        let nick = self.nick_for(claim.user, &hello)?;
+        let nick = self.nick_for(connection, claim.user, &hello)?;
         let session = self.new_session_id();
-        let rooms = self.first_rooms(self.realm_of(connection));
+        let rooms = self.first_rooms(self.realm_of(connection), hello.space.as_ref());
         let beginning = Beginning { session, user: claim.user, nick, rooms, resumed: false, after: hello.after };
         self.begin(turn, connection, reference, beginning);
         if let Some(private) = private {
@@ -185,9 +215,9 @@ impl Sessions {
         hello: &Hello,
         user: UserId,
     ) -> Result<(), Refusal> {
-        let nick = self.nick_for(user, hello)?;
+        let nick = self.nick_for(connection, user, hello)?;
         let session = self.new_session_id();
-        let rooms = self.first_rooms(self.realm_of(connection));
+        let rooms = self.first_rooms(self.realm_of(connection), hello.space.as_ref());
         let after = hello.after;
         self.begin(turn, connection, reference, Beginning { session, user, nick, rooms, resumed: false, after });
         Ok(())
@@ -203,12 +233,12 @@ impl Sessions {
         hello: &Hello,
         claim: Claim,
     ) -> Result<(), Refusal> {
-        let nick = self.nick_for(claim.user, hello)?;
+        let nick = self.nick_for(connection, claim.user, hello)?;
         // An id that a session of somebody else has by chance cannot be had again.
         let taken = self.sessions.contains_key(&claim.session);
         let session = if taken { self.new_session_id() } else { claim.session };
         let seen = self.seen(&hello.resume);
-        let rooms = self.rooms_again(self.realm_of(connection), &seen);
+        let rooms = self.rooms_again(self.realm_of(connection), hello.space.as_ref(), &seen);
         let beginning = Beginning { session, user: claim.user, nick, rooms, resumed: true, after: None };
         self.begin(turn, connection, reference, beginning);
         let rooms = self.sessions[&session].rooms.clone();
@@ -218,7 +248,7 @@ impl Sessions {
 
     /// The nick for a user of a token, None if the user is here and has one. A wish that cannot be had does not keep a
     /// client from coming back: it is a guest then.
-    fn nick_for(&mut self, user: UserId, hello: &Hello) -> Result<Option<Nick>, Refusal> {
+    fn nick_for(&mut self, connection: ConnectionId, user: UserId, hello: &Hello) -> Result<Option<Nick>, Refusal> {
         if let Some(user) = self.users.get(user) {
             let most = self.limits.sessions_per_user;
             if user.sessions.len() >= most {
@@ -227,13 +257,13 @@ impl Sessions {
             }
             return Ok(None);
         }
-        let wish = hello.nick.as_deref().and_then(|wish| self.check_nick(wish, None).ok());
+        let wish = self.new_nick(connection, hello.nick.as_deref()).ok();
         Ok(Some(wish.unwrap_or_else(|| self.guest_nick())))
     }
 
     /// The rooms that everybody is in, then those that the client saw something of.
-    fn rooms_again(&self, realm: Realm, seen: &Seen) -> Vec<Arc<str>> {
-        let mut rooms = self.first_rooms(realm);
+    fn rooms_again(&self, realm: Realm, space: Option<&Arc<str>>, seen: &Seen) -> Vec<Arc<str>> {
+        let mut rooms = self.first_rooms(realm, space);
         if realm == Realm(0) {
             let more = seen.keys().filter(|room| !self.auto_join.contains(room));
             rooms.extend(more.take(self.limits.rooms_per_session.saturating_sub(rooms.len())).cloned());
@@ -263,8 +293,10 @@ impl Sessions {
             self.recent.follow();
         }
         self.sessions.insert(session, Box::new(beginning));
-        if let Some(nick) = nick {
-            self.users.add(user, nick);
+        match nick {
+            Some(nick) if known.peer.realm == Realm(0) => self.users.add(user, nick),
+            Some(nick) => self.users.add_unlisted(user, nick),
+            None => {}
         }
         self.users.add_session(user, session);
         let mut newly_in = Vec::with_capacity(rooms.len());

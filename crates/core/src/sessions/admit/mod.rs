@@ -3,6 +3,7 @@
 mod hello;
 mod nick;
 mod read;
+mod relay;
 mod room;
 mod talk;
 
@@ -15,7 +16,7 @@ use crate::close::CloseReason;
 use crate::command::{Command, Hello, Request};
 use crate::entry::{Entry, EntryKind};
 use crate::event::LeftWhy;
-use crate::ids::{ConnectionId, RoomId, Time};
+use crate::ids::{ConnectionId, Realm, RoomId, Time};
 use crate::limits::Limits;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
@@ -66,12 +67,13 @@ impl Sessions {
         if self.shutting_down {
             return Err(Code::ShuttingDown.refuse(None, "the server is going down"));
         }
-        // Messages have a measure of their own. Saying goodbye counts, and is never refused.
-        let is_message = matches!(command, Command::Message { .. });
-        if !is_message && !take_command(known, turn.now, &self.limits) && command != Command::Quit {
+        // Messages and events have measures of their own. Saying goodbye counts, and is never refused.
+        let is_talk = matches!(command, Command::Message { .. } | Command::Relay { .. });
+        if !is_talk && !take_command(known, turn.now, &self.limits) && command != Command::Quit {
             return Err(too_many_commands());
         }
         self.check_pass(connection, &command)?;
+        self.check_entered(connection, &command)?;
         match command {
             Command::Hello(hello) => self.hello(turn, connection, reference, &hello)?,
             Command::Pass { .. } => {
@@ -128,9 +130,9 @@ impl Sessions {
                 let ask = self.ask(turn, connection, reference);
                 self.list_rooms(turn, ask);
             }
-            Command::Relay { name, args, binary, to, room } => {
+            Command::Relay { name, args, binary, packed, to, room } => {
                 let ask = self.ask(turn, connection, reference);
-                self.relay(turn, ask, talk::Relayed { name, args, binary, to, room })?;
+                self.relay(turn, ask, relay::Relayed { name, args, binary, packed, to, room })?;
             }
         }
         Ok(None)
@@ -146,6 +148,16 @@ impl Sessions {
             return Err(Code::PassRequired.refuse(None, door::ASK));
         }
         Ok(())
+    }
+
+    /// Beside the chat nobody is let in without having asked for it: a client that was refused may have spoken before
+    /// it knew.
+    fn check_entered(&self, connection: ConnectionId, command: &Command) -> Result<(), Refusal> {
+        let asks = matches!(command, Command::Hello(_) | Command::Pass { .. } | Command::Ping | Command::Quit);
+        if asks || self.realm_of(connection) == Realm(0) || self.session_of(connection).is_some() {
+            return Ok(());
+        }
+        Err(Code::NotAMember.refuse(None, "you are not in this namespace"))
     }
 
     /// A silent connection that had asked to hear the first room hears it, now that it may.
@@ -175,14 +187,20 @@ impl Sessions {
         let Some(name) = name else {
             return session.current().ok_or_else(|| Code::NotAMember.refuse(None, "you are in no room: join one"));
         };
-        let name = self.room_name(session.peer.realm, name).ok_or_else(|| self.no_room_name())?;
-        let room = self.here.find(&name).filter(|room| session.is_in(*room));
-        room.ok_or_else(|| Code::NotAMember.refuse(None, format!("you are not a member of {name}: join it first")))
+        let known = self.room_name(session, name).ok_or_else(|| self.no_room_name(session.peer.realm))?;
+        let room = self.here.find(&known).filter(|room| session.is_in(*room));
+        room.ok_or_else(|| {
+            let shown = if session.peer.realm == Realm(0) { &known } else { name };
+            Code::NotAMember.refuse(None, format!("you are not a member of {shown}: join it first"))
+        })
     }
 
-    fn no_room_name(&self) -> Refusal {
+    fn no_room_name(&self, realm: Realm) -> Refusal {
         let most = self.limits.room_chars;
-        let rule = "a room's name has letters, digits, - _ and .";
+        let rule = match realm {
+            Realm(0) => "a room's name has letters, digits, - _ and .",
+            Realm(_) => "a room's name has no control characters",
+        };
         Code::RoomInvalid.refuse(None, format!("{rule}, at most {most} characters (limits.room_chars)"))
     }
 

@@ -15,7 +15,7 @@ impl Sessions {
     /// Joins a room and makes it the current one. Joining again is answered alike and told nobody.
     pub(super) fn join(&mut self, turn: &mut Turn<'_>, ask: Ask, name: &str) -> Result<(), Refusal> {
         let session = &self.sessions[&ask.session];
-        let name = self.room_name(session.peer.realm, name).ok_or_else(|| self.no_room_name())?;
+        let name = self.room_name(session, name).ok_or_else(|| self.no_room_name(session.peer.realm))?;
         if let Some(room) = self.here.find(&name).filter(|room| session.is_in(*room)) {
             self.make_current(turn, ask, room);
             return Ok(());
@@ -67,9 +67,14 @@ impl Sessions {
         Ok(())
     }
 
-    /// Who is in a room, by nick.
+    /// Who is in a room, by nick. Beside the chat, where none is named, who is in the namespace.
     pub(super) fn members(&self, turn: &mut Turn<'_>, ask: Ask, name: Option<&str>) -> Result<(), Refusal> {
-        let room = self.room_of(&ask, name)?;
+        let session = &self.sessions[&ask.session];
+        let whole = session.rooms.first().filter(|_| name.is_none() && session.peer.realm != Realm(0));
+        let room = match whole {
+            Some(whole) => *whole,
+            None => self.room_of(&ask, name)?,
+        };
         let here = &self.here[room];
         let mut rows: Vec<MemberRow> = Vec::new();
         let mut last = None;
@@ -80,7 +85,7 @@ impl Sessions {
                     break;
                 }
                 let nick = Arc::clone(self.users[session.user].nick.shown());
-                rows.push(MemberRow { nick, sessions: Vec::with_capacity(1) });
+                rows.push(MemberRow { nick, user: session.user, sessions: Vec::with_capacity(1) });
                 last = Some(session.user);
             }
             if let Some(row) = rows.last_mut() {

@@ -1,4 +1,4 @@
-//! Saying something: messages, private ones, topics, typing, and events of clients' own.
+//! Saying something: messages, private ones, topics, and typing.
 
 use super::super::Sessions;
 use super::super::recent::Receivers;
@@ -6,16 +6,14 @@ use super::super::turn::{Ask, Turn};
 use super::{take_command, too_many_commands};
 use crate::command::Target;
 use crate::entry::{Entry, EntryKind};
-use crate::event::{Attachments, Body, Event};
-use crate::ids::{ConnectionId, Realm, RoomId, SessionId, UserId};
+use crate::event::{Body, Event};
+use crate::ids::{ConnectionId, RoomId, SessionId, UserId};
 use crate::limits::{ID_CHARS, TYPING_INTERVAL_MS};
 use crate::names::Nick;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::Reply;
 use crate::visible::is_blank;
-use smallvec::smallvec;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A message as its sender wrote it.
@@ -24,15 +22,6 @@ pub(super) struct Message {
     pub(super) text: String,
     pub(super) id: Option<String>,
     pub(super) action: bool,
-}
-
-/// An event of a client's own.
-pub(super) struct Relayed {
-    pub(super) name: String,
-    pub(super) args: Arc<str>,
-    pub(super) binary: Attachments,
-    pub(super) to: Option<SessionId>,
-    pub(super) room: Option<String>,
 }
 
 /// Whom a message is for, when that is known.
@@ -120,50 +109,6 @@ impl Sessions {
         Ok(())
     }
 
-    /// Passes an event of a client's own on: to one session, else once to each connection of the sender's rooms.
-    pub(super) fn relay(&mut self, turn: &mut Turn<'_>, ask: Ask, relayed: Relayed) -> Result<(), Refusal> {
-        let Relayed { name, args, binary, to, room } = relayed;
-        let from = self.sender(ask.session);
-        let user = from.user;
-        let body = Body::Relay { name: Arc::from(name), args, binary, from };
-        let peer = self.sessions[&ask.session].peer;
-        let asker = (!peer.hears_itself).then_some(ask.connection);
-        if let Some(to) = to {
-            let receiver = self.sessions.get(&to).filter(|session| session.peer.realm == peer.realm);
-            let receiver = receiver.and_then(|session| Some((session.connection()?, session.user)));
-            let (to, receiver) = receiver.ok_or_else(|| Code::NoSuchUser.refuse(None, "this session is not here"))?;
-            let event = self.event(turn.now, None, body);
-            if let Some(receiver) = self.session_of(to) {
-                self.keep_recent(&event, Receivers::Sessions(smallvec![receiver]));
-            }
-            turn.push(Output::Deliver { to, event, own: receiver == user });
-        } else if room.is_some() || peer.realm != Realm(0) {
-            let room = match room {
-                Some(room) => self.room_of(&ask, Some(&room))?,
-                // The realm's own room is the first that a session comes into, and is never left.
-                None => self.sessions[&ask.session].rooms.first().copied().ok_or_else(not_a_member)?,
-            };
-            let name = Arc::clone(&self.here[room].name);
-            let event = self.event(turn.now, Some(name), body);
-            self.publish_from(user, asker, room, &event, turn.out);
-        } else {
-            let rooms = self.sessions[&ask.session].rooms.clone();
-            self.room_of(&ask, None)?;
-            let event = self.event(turn.now, None, body);
-            if self.recent.is_kept() {
-                let names = rooms.iter().map(|room| Arc::clone(&self.here[*room].name)).collect();
-                self.keep_recent(&event, Receivers::Rooms(names));
-            }
-            if let [room] = rooms.as_slice() {
-                self.publish_from(user, Some(ask.connection), *room, &event, turn.out);
-            } else {
-                self.deliver_once(turn, &ask, &rooms, user, &event);
-            }
-        }
-        self.acknowledge(turn, ask.connection, ask.reference);
-        Ok(())
-    }
-
     fn check_message(&self, ask: &Ask, message: &Message) -> Result<Receiver, Refusal> {
         let receiver = match &message.target {
             Target::Current => Receiver::Room(self.room_of(ask, None)?),
@@ -235,29 +180,12 @@ impl Sessions {
         }
     }
 
-    /// Gives an event to each connection of these rooms but the asker's, once however many of them it is in.
-    fn deliver_once(&self, turn: &mut Turn<'_>, ask: &Ask, rooms: &[RoomId], user: UserId, event: &Arc<Event>) {
-        let members: BTreeSet<SessionId> =
-            rooms.iter().flat_map(|room| &self.here[*room].members).map(|(_, session)| *session).collect();
-        for session in members.iter().filter(|session| **session != ask.session) {
-            let session = &self.sessions[session];
-            if let Some(to) = session.connection() {
-                let own = session.user == user;
-                turn.push(Output::Deliver { to, event: Arc::clone(event), own });
-            }
-        }
-    }
-
     /// Answers what is told without being stored, if the client named its request.
-    fn acknowledge(&self, turn: &mut Turn<'_>, to: ConnectionId, reference: Option<Arc<str>>) {
+    pub(super) fn acknowledge(&self, turn: &mut Turn<'_>, to: ConnectionId, reference: Option<Arc<str>>) {
         if reference.is_some() {
             turn.reply(to, Reply::Ack { reference, seq: None, time: Some(turn.now), duplicate: false });
         }
     }
-}
-
-fn not_a_member() -> Refusal {
-    Code::NotAMember.refuse(None, "you are in no room")
 }
 
 fn is_id(id: &str) -> bool {

@@ -7,7 +7,7 @@ use switchboard_protocols::conversation::{Carrier, Client, Sockets};
 use switchboard_protocols::engineio;
 use switchboard_protocols::framing::websocket::frame::Opcode;
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, Window, client};
-use switchboard_protocols::socketio::{Namespace, Namespaces, RelayTo};
+use switchboard_protocols::socketio::{Extras, Namespace, Namespaces, RelayTo};
 
 const DEFLATE: Deflate = Deflate { window: Window::Full, bytes_min: 500 };
 
@@ -23,7 +23,7 @@ struct Carried {
 
 impl Carried {
     fn new(framing: Framing) -> Self {
-        let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others)];
+        let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others, Extras::default())];
         let namespaces = Namespaces::new(list, None, Arc::default());
         let client = Client {
             session: engineio::Sid::new(0, 0, [0; 16]),
@@ -281,7 +281,7 @@ fn a_session_that_does_not_answer_is_closed_when_a_request_shows_that_its_time_i
 fn relayed(pos: u64, args: &str, attachments: usize) -> Event {
     let from = Sender { nick: "bob".into(), session: SessionId(9), user: UserId(9), via: Via::Tcp, address: None };
     let binary = (0..attachments).map(|_| Arc::from([7_u8].as_slice())).collect::<Vec<_>>().into();
-    let body = Body::Relay { name: "draw".into(), args: args.into(), binary, from };
+    let body = Body::Relay { name: "draw".into(), args: args.into(), binary, packed: None, from };
     Event { pos, time: Time(0), room: None, body }
 }
 
