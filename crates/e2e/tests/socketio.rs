@@ -196,8 +196,7 @@ fn the_get_started_page_works_in_the_same_room_as_everybody() {
     std::fs::write(folder.path().join("index.html"), "<h1>mine").expect("a file");
     let folder = folder.path().to_str().expect("a plain path");
     let options = ServerOptions::ephemeral().arg("--static").arg(folder).arg("--message-event").arg("chat message");
-    let server =
-        Server::start(options.set(&format!("http.socketio_client=\"{JS}/node_modules/socket.io-client/dist\"")));
+    let server = Server::start(options);
     let page = request(&server, "GET /", "");
     assert!(page.body.contains("<h1>mine"), "{}", page.body);
     let script = request(&server, "GET /socket.io/socket.io.js", "");
