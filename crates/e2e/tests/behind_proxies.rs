@@ -3,9 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use switchboard_e2e::{Json, Line, PATIENCE, Response, Server, ServerOptions, WebSocket, http_get, http_raw};
+use switchboard_e2e::{
+    Json, Line, PATIENCE, Response, Server, ServerOptions, WebSocket, http_get, http_raw, require_tool, said,
+};
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -195,6 +198,28 @@ fn every_name_of_this_machine_is_served() {
 }
 
 #[test]
+fn a_certificate_of_ones_own_has_the_hosts_in_it() {
+    let hosts = "http.hosts=[\"Chat.example.org.\", \"203.0.113.7\", \"[2001:db8::7]\"]";
+    let server = Server::start(ServerOptions::ephemeral().arg("--tls-self-signed").set(hosts));
+    let openssl = || Command::new(require_tool("openssl", "Debian package openssl"));
+    let mut client = openssl();
+    let client = client.args(["s_client", "-connect", &server.address().to_string()]).stdin(Stdio::null());
+    let presented = client.output().expect("openssl runs");
+    let file = server.home().join("presented.pem");
+    std::fs::write(&file, &presented.stdout).expect("a file");
+    for (option, name, matches) in [
+        ("-checkhost", "chat.example.org", true),
+        ("-checkip", "203.0.113.7", true),
+        ("-checkip", "2001:db8::7", true),
+        ("-checkip", "2001:db8::8", false),
+    ] {
+        let output = openssl().args(["x509", "-noout", option, name, "-in"]).arg(&file).output().expect("openssl runs");
+        let said = said(&output);
+        assert!(said.contains("match certificate") && said.contains("NOT") != matches, "{name}: {said}");
+    }
+}
+
+#[test]
 fn what_lan_prints_works() {
     let server = Server::start(ServerOptions::ephemeral().listen("0").listen("text://0").arg("--lan"));
     server.log.wait_for("an invitation", |text| {
@@ -322,7 +347,7 @@ fn connecting_and_hanging_up_leaves_nothing() {
         assert!(kept.read(&mut [0; 512]).expect("an answer") > 0);
     }
     // Connections are taken in the order in which they came, but by several threads: each is counted out in the end.
-    let counted = std::time::Instant::now();
+    let counted = Instant::now();
     while metric(server.address(), "switchboard_connections{transport=\"tcp\",protocol=\"json\"}") != 1 {
         assert!(counted.elapsed() < PATIENCE);
     }
@@ -339,6 +364,11 @@ fn connecting_and_hanging_up_leaves_nothing() {
     half.write_all(b"\x00\x01\x02").expect("bytes");
     let mut rest = Vec::new();
     let _ = half.read_to_end(&mut rest);
+    // It is counted by the thread that closed it, maybe a moment later.
+    let closed = Instant::now();
+    while metric(server.address(), "switchboard_handshake_failures_total") == 0 {
+        assert!(closed.elapsed() < PATIENCE);
+    }
     assert_eq!(metric(server.address(), "switchboard_handshake_failures_total"), 1);
 }
 

@@ -35,6 +35,14 @@ impl Host {
         is_name.then(|| Self::Name(name.to_ascii_lowercase()))
     }
 
+    /// As it stands in a certificate: an IPv6 address has no brackets there.
+    pub(crate) fn subject(&self) -> String {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Ip(ip) => ip.to_string(),
+        }
+    }
+
     /// Whether it is this machine, by its very name or number (RFC 6761, 6.3).
     pub(crate) fn is_loopback(&self) -> bool {
         match self {
@@ -208,6 +216,11 @@ mod tests {
             assert_eq!(Host::parse(text).map(|host| host.to_string()).as_deref(), host, "{text}");
         }
         assert!(Host::parse(&"a".repeat(NAME_BYTES_MAX)).is_some());
+        for (text, subject) in
+            [("[2001:DB8::1]", "2001:db8::1"), ("192.0.2.1", "192.0.2.1"), ("Chat.example.org.", "chat.example.org")]
+        {
+            assert_eq!(Host::parse(text).map(|host| host.subject()).as_deref(), Some(subject));
+        }
         assert!(Host::parse(&"a".repeat(NAME_BYTES_MAX + 1)).is_none());
     }
 

@@ -3,6 +3,7 @@
 use super::listeners::Listener;
 use super::{Endpoint, StartError, exposure, history, listeners, sockets};
 use crate::admission::{Admission, AdmissionLimits};
+use crate::authority::Host;
 use crate::clock::Clock;
 use crate::config::{Config, Io, Layers, Pin, Secret};
 use crate::discovery::{self, Note};
@@ -116,7 +117,9 @@ fn certificate(
     if !config.tls.self_signed {
         return Ok(None);
     }
-    let mut names: Vec<String> = config.http.hosts.clone();
+    // As they stand in a certificate: without brackets, and without a dot at the end.
+    let mut names: Vec<String> =
+        config.http.hosts.iter().filter_map(|host| Some(Host::parse(host)?.subject())).collect();
     names.extend(
         addresses.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()),
     );
