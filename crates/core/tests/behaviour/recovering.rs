@@ -17,7 +17,7 @@ fn follower(realm: u8) -> Peer {
 
 fn emit(args: &str, room: Option<&str>) -> Command {
     let (name, args) = ("draw".to_owned(), Arc::from(args));
-    Command::Relay { name, args, binary: Attachments::default(), to: None, room: room.map(str::to_owned) }
+    Command::Relay { name, args, binary: Attachments::default(), packed: None, to: None, room: room.map(str::to_owned) }
 }
 
 /// A world with a relay, where rates do not matter.

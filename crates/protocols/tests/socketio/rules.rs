@@ -232,8 +232,13 @@ fn recovery_keeps_the_ids_and_emits_nothing_by_itself() {
 
 #[test]
 fn recovery_is_for_who_asks_and_costs_nobody_else_anything() {
-    let relayed =
-        event(Body::Relay { name: "draw".into(), args: "[1]".into(), binary: Arc::default(), packed: None, from: sender() });
+    let relayed = event(Body::Relay {
+        name: "draw".into(),
+        args: "[1]".into(),
+        binary: Arc::default(),
+        packed: None,
+        from: sender(),
+    });
     let plain = (r#"40/relay,{"sid":"0000000000000007"}"#, r#"42/relay,["draw",1]"#);
     let recovering =
         (r#"40/relay,{"sid":"0000000000000007","pid":"TOKEN"}"#, r#"42/relay,["draw",1,"00000000000000ab.9"]"#);
