@@ -22,7 +22,13 @@ fn emit(args: &str, room: Option<&str>) -> Command {
 
 /// A world with a relay, where rates do not matter.
 fn world() -> World {
-    let limits = Limits { messages_per_second: 0, commands_per_second: 0, ..Limits::default() };
+    let limits = Limits {
+        messages_per_second: 0,
+        commands_per_second: 0,
+        events_per_second: 0,
+        event_deliveries_per_second: 0,
+        ..Limits::default()
+    };
     World::from_settings(SessionsSettings { realms: vec!["/game".to_owned()], ..settings(limits) })
 }
 

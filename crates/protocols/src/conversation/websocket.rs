@@ -47,7 +47,8 @@ impl Conversation for WebSocket {
             match message {
                 Message::Text(text) => {
                     // A message is one line of the text protocol, whether or not it ends like one.
-                    let text = text.strip_suffix('\n').unwrap_or(&text);
+                    let text = text.trim_end_matches('\0');
+                    let text = text.strip_suffix('\n').unwrap_or(text);
                     self.speaker.hear_all(text.strip_suffix('\r').unwrap_or(text), acts)?;
                 }
                 Message::Binary(_) => return Err(CloseReason::Unsupported),

@@ -112,7 +112,7 @@ fn binary_data_ends_a_text_stream_and_is_not_published() {
         (&b"GET / HTTP/1.1\r\n"[..], CloseReason::HttpRequest),
         (b"\x16\x03\x01\x02\x00\x01", CloseReason::ProtocolError),
         (b"\0\0\0\n", CloseReason::ProtocolError),
-        (b"\x01\x02\n", CloseReason::ProtocolError),
+        (b"\x01\x02\x03\n", CloseReason::ProtocolError),
         (b"JRMI\0\x02K", CloseReason::ProtocolError),
         (b"TNMP\x04\0\0\0TNME\0\0\x04\0", CloseReason::ProtocolError),
         (b"A\0\0\0:0\0\0\xff\xff\xff\xff", CloseReason::ProtocolError),

@@ -112,6 +112,10 @@ fn every_close_reason_but_a_lost_peer_is_told_once_in_one_line_of_ascii() {
             assert_eq!(told.is_some(), *reason != CloseReason::PeerGone, "{reason:?}");
             let Some(frame) = told else { continue };
             assert!(frame.bytes().is_ascii());
+            // That is answered in HTTP, with a head of several lines.
+            if *reason == CloseReason::HttpRequest {
+                continue;
+            }
             assert_eq!(frame.bytes().iter().filter(|byte| **byte == b'\n').count(), 1);
         }
     }
