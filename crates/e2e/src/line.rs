@@ -27,13 +27,15 @@ impl Line {
         Self { stream, heard: Transcript::record(name, reader) }
     }
 
-    /// Connects, and waits for the greeting of the text protocol.
+    /// Connects, hits enter, and waits for the greeting of the text protocol. Who is silent in a process that speaks HTTP
+    /// as well is not greeted soon.
     ///
     /// # Panics
     /// It does not come.
     #[must_use]
     pub fn greeted(name: &str, address: SocketAddr) -> Self {
         let mut line = Self::connect(name, address);
+        line.say("");
         line.heard.expect("-- Welcome to Switchboard.");
         line.heard.line();
         line

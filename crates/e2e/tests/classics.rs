@@ -175,6 +175,10 @@ fn a_dozen_chat_clients_hear_each_other_and_survive_a_killed_one() {
     let server = Server::start(ServerOptions::ephemeral().set("limits.session_ttl=0s"));
     let (mut witness, _) = Json::hello("witness", server.address());
     let mut clients: Vec<(usize, Program)> = chat_clients(&scripts, &server, 12).into_iter().enumerate().collect();
+    // Who is greeted is in the room.
+    for (_, client) in &mut clients {
+        client.out.expect("-- Welcome");
+    }
     speak(&mut clients, 1);
     speak(&mut clients, 2);
 

@@ -171,7 +171,7 @@ impl Arrivals {
         };
         let mut said = first.read(socket, quiet, self.handshake_timeout).await?;
         // Whoever sent an empty line is a person, and inside TLS a browser has said by ALPN that it speaks HTTP.
-        if pin == Pin::Any
+        while pin == Pin::Any
             && said == Said::Silence
             && first.is_empty()
             && !socket.is_tls()
@@ -196,7 +196,13 @@ impl Arrivals {
         permit: &mut Permit,
         route: Route,
     ) -> io::Result<bool> {
-        if !self.silence.may_ask_later(route).await {
+        let may_ask_later = tokio::select! {
+            biased;
+            // Whoever speaks while it is found out decides by that.
+            ready = socket.readable() => return ready.map(|()| true),
+            may = self.silence.may_ask_later(route) => may,
+        };
+        if !may_ask_later {
             return Ok(false);
         }
         permit.finish_handshake();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Connections that wait for the thread at most. One more is judged by its address.
-const WAITING_MAX: usize = 256;
+const WAITING_MAX: usize = 8_192;
 /// How long one search through all processes may take. Those that it was for are then judged by their addresses.
 const SEARCH_MAX: Duration = Duration::from_secs(2);
 
