@@ -43,6 +43,9 @@ const HTTP_TARGETS: [&[u8]; 3] = [b"/", b"*", b"http"];
 /// HTTP/2 with prior knowledge, the PROXY protocol version 1, and SSH.
 const FOREIGN: [&[u8]; 3] = [b"PRI *", b"PROXY ", b"SSH-"];
 
+/// What the PROXY protocol version 2 begins with (2.2).
+const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
 /// Characters of a text after its two length bytes that are enough to know it by.
 const PREFIXED_BYTES: usize = 6;
 
@@ -56,6 +59,9 @@ pub fn judge(bytes: &[u8]) -> Verdict {
         [high @ 0..=6, ref rest @ ..] => judge_length(high, rest),
         [0xFE] => Verdict::Undecided,
         [0xFE, 0xFF, ..] => Verdict::Utf16,
+        // It begins with line ends, so that other protocols' servers answer nothing to them.
+        _ if bytes.starts_with(PROXY_V2) => Verdict::Foreign,
+        _ if PROXY_V2.starts_with(bytes) => Verdict::Undecided,
         _ => judge_later(bytes),
     }
 }
@@ -267,6 +273,9 @@ mod tests {
             (b"\x16\x04", Verdict::Foreign),
             (b"\x05\x01\x00", Verdict::Foreign),
             (b"SSH-2.0-x", Verdict::Foreign),
+            (b"\r\n\r\n\0\r\nQUI", Verdict::Undecided),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21\x11", Verdict::Foreign),
+            (b"\r\n\r\n\0\r\nQUITE\n", Verdict::Text),
             (b"PRI * HTTP/2.0", Verdict::Foreign),
             (b"PROXY TCP4", Verdict::Foreign),
             (b"SSH", Verdict::Undecided),

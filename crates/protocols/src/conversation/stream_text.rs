@@ -64,6 +64,7 @@ impl Head {
         self.bytes[begun..begun + new].copy_from_slice(&bytes[..new]);
         self.len += new as u8;
         match self.bytes[..begun + new] {
+            [0xFE, 0xFF, ..] => true,
             [0xFF, 0xFE, low, ..] if low >= TELNET_OPTIONS => true,
             // What follows an option is another command or text, and no control character.
             [0xFF, 0xFE, _, high] => high < b' ' && !matches!(high, b'\t' | b'\n' | b'\r'),

@@ -101,7 +101,7 @@ const BEGINNINGS: [&str; 36] = [
     "CONNECT01 ",
     "LO_SERVER_CLIENT_PAIR",
     "GET SERVER INFO",
-    "TVNM1 ",
+    "TVNM1",
     "SNQUERY: ",
     "WWWOFFLE ",
     "< NTP/1.",
