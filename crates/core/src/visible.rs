@@ -8,10 +8,13 @@
 /// selectors U+FE00 to U+FE0F are not among them: they choose between the text and the picture of an emoji.
 #[must_use]
 pub const fn is_hidden(character: char) -> bool {
+    // Most text is ASCII.
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
     matches!(
         character,
-        '\0'..='\u{1F}'
-            | '\u{7F}'..='\u{9F}'
+        '\u{80}'..='\u{9F}'
             | '\u{AD}'
             | '\u{34F}'
             | '\u{61C}'

@@ -32,7 +32,8 @@ impl Kind {
         let mut stream =
             connect(address, receive_bytes).unwrap_or_else(|error| panic!("{self:?} cannot connect: {error}"));
         let greeting = match self {
-            Self::Text => String::new(),
+            // Enter: who is silent in a process that speaks HTTP as well is not greeted soon.
+            Self::Text => "\n".to_owned(),
             Self::Json => "{\"type\":\"hello\"}\n".to_owned(),
             Self::WebSocket => format!(
                 "GET /ws?protocol=json HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

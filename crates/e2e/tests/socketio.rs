@@ -129,6 +129,8 @@ fn a_client_that_comes_back_is_recovered_and_given_what_it_missed() {
             .set("socketio.recovery=true")
             .set("limits.messages_per_second=0")
             .set("limits.commands_per_second=0")
+            .set("limits.events_per_second=0")
+            .set("limits.event_deliveries_per_second=0")
     };
     let mut server = Server::start(options().listen("0"));
     let port = server.port();

@@ -139,7 +139,7 @@ impl Speaker {
         if reason == CloseReason::PeerGone {
             return None;
         }
-        if reason == CloseReason::HttpRequest {
+        if reason == CloseReason::HttpRequest && choice == Choice::Text {
             return Some(Frame::new(bad_request(reason.message()).into()));
         }
         let limit = self.limit(reason);

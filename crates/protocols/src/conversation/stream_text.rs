@@ -210,7 +210,8 @@ fn is_utf16(line: &[u8], rest: &[u8]) -> bool {
 
 /// A line with its corrections made: each backspace takes the character before it away.
 fn edited(line: &str) -> Cow<'_, str> {
-    if !line.contains(ERASES) {
+    // Both are single bytes, and no part of another character.
+    if memchr::memchr2(BACKSPACE, b'\x7F', line.as_bytes()).is_none() {
         return Cow::Borrowed(line);
     }
     let mut text = String::with_capacity(line.len());

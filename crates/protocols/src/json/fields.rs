@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         if !text.trim_start().starts_with('{') {
             return Err("a request is a JSON object".to_owned());
         }
-        if depth(text) > DEPTH_MAX {
+        if is_deeper(text, DEPTH_MAX) {
             return Err(format!("a request is nested at most {DEPTH_MAX} deep"));
         }
         serde_json::from_str(text).map_err(|error| format!("this is not JSON as it should be: {error}"))
@@ -128,8 +128,14 @@ pub(super) fn resume(value: Option<&RawValue>) -> Result<Vec<(String, Seq)>, Fau
     Ok(rooms.into_iter().take(RESUME_ROOMS_MAX).collect())
 }
 
+/// Whether arrays and objects are nested more than `most` deep, if the text is JSON. Where there are no more brackets than
+/// that, nobody has to look at anything else.
+pub(crate) fn is_deeper(text: &str, most: usize) -> bool {
+    memchr::memchr2_iter(b'{', b'[', text.as_bytes()).nth(most).is_some() && depth(text) > most
+}
+
 /// How deep arrays and objects are nested, at most, if the text is JSON.
-pub(crate) fn depth(text: &str) -> usize {
+fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = text.bytes();
     let mut in_string = false;

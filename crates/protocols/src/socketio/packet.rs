@@ -93,7 +93,7 @@ impl<'a> Packet<'a> {
     /// Whether the packet's JSON is nested deeper than [`DEPTH_MAX`]: it is refused unread.
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
-        fields::depth(self.data) > DEPTH_MAX
+        fields::is_deeper(self.data, DEPTH_MAX)
     }
 
     /// The object of a `CONNECT`, if it has one.
@@ -147,7 +147,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 fn check_depth(json: &str) -> Result<(), Malformed> {
-    if fields::depth(json) > DEPTH_MAX { Err(Malformed) } else { Ok(()) }
+    if fields::is_deeper(json, DEPTH_MAX) { Err(Malformed) } else { Ok(()) }
 }
 
 #[cfg(test)]

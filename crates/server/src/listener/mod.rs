@@ -138,7 +138,7 @@ impl Arrivals {
         }
         let expects_tls = self.tls.is_some() && !route.peer.ip().to_canonical().is_loopback();
         let quiet = if expects_tls { silence::IN_TLS } else { Silence::quiet(peer) };
-        let said = self.listen(&socket, &mut first, &mut permit, route, pin, quiet).await?;
+        let said = self.listen(&socket, &mut first, &mut permit, &route, pin, quiet).await?;
         match said {
             Said::Tls => {
                 let Some(tls) = &self.tls else { return Err(foreign("TLS, and there is no certificate here")) };
@@ -147,7 +147,7 @@ impl Arrivals {
                 let said = if socket.is_http_by_alpn() {
                     Said::Http
                 } else {
-                    self.listen(&socket, &mut first, &mut permit, route, pin, silence::IN_TLS).await?
+                    self.listen(&socket, &mut first, &mut permit, &route, pin, silence::IN_TLS).await?
                 };
                 self.enter(local, Arrival { socket, route, permit, pin }, said, first)
             }
@@ -161,7 +161,7 @@ impl Arrivals {
         socket: &Socket,
         first: &mut First,
         permit: &mut Permit,
-        route: Route,
+        route: &Route,
         pin: Pin,
         quiet: Duration,
     ) -> io::Result<Said> {
@@ -175,9 +175,9 @@ impl Arrivals {
             && said == Said::Silence
             && first.is_empty()
             && !socket.is_tls()
-            && Box::pin(self.hold_back(socket, first, permit, route)).await?
+            && let Some(found) = Box::pin(self.hold_back(socket, first, permit, *route, quiet)).await?
         {
-            said = first.read(socket, quiet, self.handshake_timeout).await?;
+            said = found;
         }
         match (pin, said) {
             (Pin::Any, _) | (_, Said::Tls) | (Pin::Text, Said::Silence) => Ok(said),
@@ -187,23 +187,27 @@ impl Arrivals {
         }
     }
 
-    /// Waits without a greeting for the first byte of a silent connection, if it may yet speak HTTP. `false`: it may not,
-    /// or none came for so long that no browser would still use it.
+    /// Waits without a greeting for the first byte of a silent connection, if it may yet speak HTTP, and reads what it says
+    /// then. `None`: it may not, or none came for so long that no browser would still use it.
     async fn hold_back(
         &self,
         socket: &Socket,
         first: &mut First,
         permit: &mut Permit,
         route: Route,
-    ) -> io::Result<bool> {
+        quiet: Option<Duration>,
+    ) -> io::Result<Option<Said>> {
         let may_ask_later = tokio::select! {
             biased;
             // Whoever speaks while it is found out decides by that.
-            ready = socket.readable() => return ready.map(|()| true),
+            ready = socket.readable() => {
+                ready?;
+                return first.read(socket, quiet, self.handshake_timeout).await.map(Some);
+            }
             may = self.silence.may_ask_later(route) => may,
         };
         if !may_ask_later {
-            return Ok(false);
+            return Ok(None);
         }
         permit.finish_handshake();
         let held = &self.site.metrics.held_back;
@@ -212,9 +216,9 @@ impl Arrivals {
         held.dec();
         if has_spoken? {
             permit.resume_handshake().map_err(io::Error::other)?;
-            return Ok(true);
+            return first.read(socket, quiet, self.handshake_timeout).await.map(Some);
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn enter(&self, local: &Rc<Local>, arrival: Arrival, said: Said, mut first: First) -> io::Result<()> {
