@@ -1,6 +1,7 @@
 //! The judge of a connection's first bytes: it never takes a verdict back, and never needs more than its bytes.
 
-use switchboard_protocols::first::{DECIDING_BYTES, Verdict, judge, judge_datagram, judge_later, skipped};
+use switchboard_core::visible::is_blank;
+use switchboard_protocols::first::{DECIDING_BYTES, Stranger, Verdict, judge, judge_datagram, judge_later, skipped};
 
 pub(super) const WORDS: &[&[u8]] = &[
     b"\xEF\xBB\xBF",
@@ -34,5 +35,6 @@ pub(super) fn run(bytes: &[u8]) {
             verdict = next;
         }
     }
-    let _ = judge_datagram(bytes, 40);
+    let is_speech = judge_datagram(bytes, 40) == Stranger::Speech;
+    assert!(!is_speech || str::from_utf8(bytes).is_ok_and(|text| !is_blank(text)), "nothing to see is no speech");
 }

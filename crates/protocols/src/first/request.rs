@@ -89,7 +89,7 @@ const BEGINNINGS: [&str; 36] = [
     "CONNECT {",
     "INFO {",
     // Printers, and what else listens on a network.
-    "\u{1B}%-12345X",
+    "%-12345X",
     "PROXY TCP",
     "PROXY UNKNOWN",
     "PRI * ",
@@ -287,7 +287,7 @@ mod tests {
             "QUIT",
             "< NTP/1.2 >",
             "#ST",
-            "\u{1B}%-12345X@PJL INFO ID",
+            "%-12345X@PJL INFO ID",
             "<?xml version=\"1.0\" ?><methodCall>",
             "0000000000000000000000000000000000000",
             "abcdefghijklmnopqrstuvwxyz2345672345",
