@@ -249,7 +249,10 @@ impl<'a> Scene<'a> {
 
     fn hear(&mut self, frame: Option<&[u8]>) {
         let Some(frame) = frame else { return };
-        self.listener.hear(self.conversation.dialect().language, frame);
+        // Whoever asked in HTTP is answered in HTTP.
+        if !frame.starts_with(b"HTTP/1.1 400 ") {
+            self.listener.hear(self.conversation.dialect().language, frame);
+        }
         self.outcome.sent.extend_from_slice(frame);
     }
 

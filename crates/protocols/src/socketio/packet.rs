@@ -90,7 +90,7 @@ impl<'a> Packet<'a> {
         Ok(Self { kind, attachments, namespace, id: (digits > 0).then_some(id), data })
     }
 
-    /// Whether the packet's JSON is nested deeper than [`DEPTH_MAX`]: it is refused unread.
+    /// Whether the packet's JSON is nested deeper than 128 arrays and objects: it is refused unread.
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
         fields::is_deeper(self.data, DEPTH_MAX)
