@@ -11,7 +11,7 @@ let proxy;
 before(async () => {
   browser = await browse();
   server = await serve();
-  proxy = await nginx(`${below('/chat/', server.web)} ${below('/a/deep/place/', server.web)} ${below('/plain/', server.web, { webSockets: false })}`);
+  proxy = await nginx(`${below('/chat/', server.port)} ${below('/a/deep/place/', server.port)} ${below('/plain/', server.port, { webSockets: false })}`);
 });
 after(async () => {
   await browser.close();
