@@ -71,6 +71,8 @@ struct Socket {
     listener: Listener,
     /// Bytes that are not a whole message yet.
     unread: Vec<u8>,
+    /// It is answered in HTTP.
+    in_http: bool,
     blocked: bool,
     /// The shard wants no more of it read, for now.
     paused: bool,
@@ -209,6 +211,7 @@ impl World {
             framing,
             listener: Listener::new(framing),
             unread: Vec::new(),
+            in_http: false,
             blocked: false,
             paused: false,
             seen: BTreeMap::new(),
@@ -475,7 +478,9 @@ impl Socket {
             Framing::Lines | Framing::Datagram | Framing::Polling | Framing::WebSocketBase64 => {
                 while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                     let line: Vec<u8> = self.unread.drain(..=end).collect();
-                    if !line.contains(&0xFF) {
+                    // Whoever asked in HTTP is answered in HTTP, and then it ends.
+                    self.in_http |= line.starts_with(b"HTTP/1.1 400 ");
+                    if !line.contains(&0xFF) && !self.in_http {
                         self.hear(&line);
                     }
                 }

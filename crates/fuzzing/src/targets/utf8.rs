@@ -45,9 +45,18 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, us
     Ok((text.into_bytes(), decoder.pending_len()))
 }
 
+fn without_zeros(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., 0] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
 fn datagrams(bytes: &[u8]) {
-    let end = if bytes.ends_with(b"\r\n") { 2 } else { usize::from(bytes.ends_with(b"\n")) };
-    let line = &bytes[..bytes.len() - end];
+    // Zeros around the line's end are no part of it.
+    let filled = without_zeros(bytes);
+    let end = if filled.ends_with(b"\r\n") { 2 } else { usize::from(filled.ends_with(b"\n")) };
+    let line = without_zeros(&filled[..filled.len() - end]);
     for bytes_max in [8, 65_507] {
         let expected = if line.len() > bytes_max {
             Err(BadDatagram::TooLong { bytes_max })
