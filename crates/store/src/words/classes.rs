@@ -1,28 +1,11 @@
 //! The kinds of characters that the cutting of words tells apart.
 
-/// Whether nobody sees a character: controls that move nothing, what Unicode calls default-ignorable (soft hyphens,
-/// zero-width spaces and joiners, marks of direction, variation selectors, fillers, tags), and annotations.
+use switchboard_core::visible::is_hidden;
+
+/// Returns whether nobody sees a character and it parts no words: what is hidden in a terminal but for line ends and other
+/// spaces, and variation selectors.
 pub(super) const fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{8}' | '\u{E}'..='\u{1F}' | '\u{7F}'..='\u{84}' | '\u{86}'..='\u{9F}'
-        | '\u{AD}'
-        | '\u{34F}'
-        | '\u{61C}'
-        | '\u{115F}' | '\u{1160}'
-        | '\u{17B4}' | '\u{17B5}'
-        | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}'
-        | '\u{FEFF}'
-        | '\u{FFA0}'
-        | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{13430}'..='\u{1343F}'
-        | '\u{1BCA0}'..='\u{1BCA3}'
-        | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E0FFF}')
+    is_hidden(c) && !c.is_whitespace() || matches!(c, '\u{FE00}'..='\u{FE0F}')
 }
 
 /// Marks that people leave out when they search: those of the Latin, Greek and Cyrillic scripts, Hebrew points, Arabic
