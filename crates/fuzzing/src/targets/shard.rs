@@ -3,15 +3,17 @@
 //! The input is a row of numbers: an operation, and what it is done with. The simulator plays whole servers; this one
 //! plays a shard alone, and therefore may be ruder to it.
 
+mod socket;
+
 use crate::input::Numbers;
 use crate::samples;
-use crate::wellformed::Listener;
 use smallvec::SmallVec;
+use socket::Socket;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Reply, RoomId, Seq, Time, Via};
-use switchboard_protocols::{Conversation, Frame, Framing, Language, Settings as Speech, TextStyle, conversation};
+use switchboard_protocols::{Conversation, Frame, Framing, Settings as Speech, conversation};
 use switchboard_server::message::{Published, Read, ToEngine, ToShard};
 use switchboard_server::shard::{Opening, Settings, Shard, Want};
 use switchboard_store::Page;
@@ -63,21 +65,6 @@ pub(super) fn run(bytes: &[u8]) {
         world.settle();
     }
     world.end();
-}
-
-/// A socket as the driver has it.
-struct Socket {
-    framing: Framing,
-    listener: Listener,
-    /// Bytes that are not a whole message yet.
-    unread: Vec<u8>,
-    /// It is answered in HTTP.
-    in_http: bool,
-    blocked: bool,
-    /// The shard wants no more of it read, for now.
-    paused: bool,
-    /// For each room the last number that came.
-    seen: BTreeMap<String, Seq>,
 }
 
 /// A connection as the engine knows it.
@@ -207,15 +194,7 @@ impl World {
             head: Frame::default(),
         };
         let slot = self.shard.open(self.now, opening);
-        let socket = Socket {
-            framing,
-            listener: Listener::new(framing),
-            unread: Vec::new(),
-            in_http: false,
-            blocked: false,
-            paused: false,
-            seen: BTreeMap::new(),
-        };
+        let socket = Socket::new(framing);
         let before = self.sockets.insert(slot, socket);
         assert!(before.is_none(), "slot {slot} is given twice");
     }
@@ -466,43 +445,5 @@ impl World {
         }
         self.settle();
         assert!(self.shard.is_empty() && !self.shard.has_for_engine(), "{} connections are left", self.shard.len());
-    }
-}
-
-impl Socket {
-    /// The peer reads: whole messages are well formed, and those of a room come in order.
-    fn read(&mut self, bytes: &[u8]) {
-        self.unread.extend_from_slice(bytes);
-        match self.framing {
-            // A text of several lines is so many lines to a peer that knows nothing of texts.
-            Framing::Lines | Framing::Datagram | Framing::Polling | Framing::WebSocketBase64 => {
-                while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = self.unread.drain(..=end).collect();
-                    // Whoever asked in HTTP is answered in HTTP, and then it ends.
-                    self.in_http |= line.starts_with(b"HTTP/1.1 400 ");
-                    if !line.contains(&0xFF) && !self.in_http {
-                        self.hear(&line);
-                    }
-                }
-            }
-            // Frames are decoded across any cut; both languages are told apart inside.
-            Framing::WebSocket | Framing::WebSocketDeflate(_) => {
-                let frames = std::mem::take(&mut self.unread);
-                self.listener.hear(Language::Text(TextStyle::Named), &frames);
-            }
-        }
-    }
-
-    fn hear(&mut self, line: &[u8]) {
-        let is_json = line.starts_with(b"{");
-        let language = if is_json { Language::Json } else { Language::Text(TextStyle::Named) };
-        self.listener.hear(language, line);
-        let value: serde_json::Value = if is_json { serde_json::from_slice(line).expect("JSON") } else { return };
-        if value["type"] == "message"
-            && let (Some(room), Some(seq)) = (value["room"].as_str(), value["seq"].as_u64())
-        {
-            let last = self.seen.insert(room.to_owned(), seq).unwrap_or_default();
-            assert!(last < seq, "{seq} comes after {last} in {room}");
-        }
     }
 }
