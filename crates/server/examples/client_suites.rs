@@ -20,7 +20,7 @@ const DATE: &str = "\"2026-01-02T03:04:05.678Z\"";
 /// What the suite wants to hear, each as an event of its own.
 const UTF8: [&str; 5] = ["てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"];
 
-/// Says `hi` first, and then every message back, but for a few that ask for something.
+/// Sends `hi` first, and then every message back, but for a few that ask for something.
 struct EngineServer;
 
 fn send_text(down: &mut Down<'_>, text: &str) {
@@ -72,11 +72,11 @@ enum Namespaced {
         /// The first of two events whose order a test looks at has come.
         has_first: AtomicBool,
     },
-    /// Tells each socket how it came.
+    /// Sends each socket what it connected with.
     Handshake,
-    /// Lets nobody in.
+    /// Refuses every socket.
     Nobody,
-    /// Lets everybody in, and answers `getId` only.
+    /// Accepts every socket, and answers `getId` only.
     Quiet,
 }
 

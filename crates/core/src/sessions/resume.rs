@@ -37,7 +37,7 @@ impl Sessions {
         seen
     }
 
-    /// Gives a session that is alive to a new connection, with what it missed. The old one, if it has one, is closed;
+    /// Moves a session that is alive to a new connection, with what it missed. The old one, if it has one, is closed;
     /// nobody else notices.
     pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, ask: &Ask, missed: Replayed<'_>) {
         self.stop_observing(ask.connection, turn.out);
@@ -88,7 +88,7 @@ impl Sessions {
         turn.out.append(&mut replays);
     }
 
-    /// Gives a session that begins the history of the room in which it speaks, from after a number: the latest
+    /// Replays to a session that begins the history of the room in which it speaks, from after a number: the latest
     /// `limits.replay_events` of it.
     pub(super) fn replay_current(&self, turn: &mut Turn<'_>, ask: &Ask, seen: Seq) {
         let Some(room) = self.sessions.get(&ask.session).and_then(|session| session.current()) else { return };

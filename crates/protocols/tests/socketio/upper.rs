@@ -6,7 +6,7 @@ use switchboard_protocols::conversation::{Carrier, Down, Upper};
 use switchboard_protocols::engineio::Settings;
 use switchboard_protocols::{Act, Conversation, Framing, Tick};
 
-/// Says `hi` to whoever comes.
+/// A server that sends `hi` to each client that connects.
 struct Greeter;
 
 impl Upper for Greeter {

@@ -300,7 +300,8 @@ impl Shard {
         }
     }
 
-    /// Gives a connection the missed events that are at hand, as far as its outbox has room; whether that was all.
+    /// Delivers to a connection the missed events that are at hand, as far as its outbox has room, and returns whether that
+    /// was all.
     fn give_kept(&mut self, slot: u32) -> bool {
         loop {
             let connection = &mut self.connections[slot as usize];

@@ -134,7 +134,7 @@ impl Sessions {
         Err(Code::RateLimited.refuse(None, message))
     }
 
-    /// Gives an event to each connection of these rooms but the asker's, once however many of them it is in.
+    /// Delivers an event to each connection of these rooms but the asker's, once however many of them it is in.
     fn deliver_once(&self, turn: &mut Turn<'_>, ask: &Ask, rooms: &[RoomId], user: UserId, event: &Arc<Event>) {
         let members: BTreeSet<SessionId> =
             rooms.iter().flat_map(|room| &self.here[*room].members).map(|(_, session)| *session).collect();
