@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod long;
 mod page;
+mod proofs;
 mod suites;
 mod test;
 mod tidy;

@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
             }
         }
     }
+    faults.extend(crate::proofs::faults(&files)?);
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
@@ -49,7 +50,7 @@ fn tracked() -> Result<Vec<PathBuf>> {
     Ok(text.lines().map(PathBuf::from).filter(|file| crate::root().join(file).exists()).collect())
 }
 
-fn read(file: &Path) -> Result<String> {
+pub(crate) fn read(file: &Path) -> Result<String> {
     fs::read_to_string(crate::root().join(file)).with_context(|| file.display().to_string())
 }
 
