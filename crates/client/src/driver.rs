@@ -207,7 +207,7 @@ impl Driver {
         let now = self.now();
         match order {
             Order::Say(message) => self.with_state(|state, out| state.say(now, message, out)),
-            Order::Ask(id, ask) => self.with_state(|state, out| state.ask(id, &ask, out)),
+            Order::Ask(id, ask) => self.with_state(|state, out| state.ask(now, id, &ask, out)),
         }
     }
 

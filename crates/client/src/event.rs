@@ -45,6 +45,8 @@ pub enum Event {
     Delivered { id: String, room: Option<String>, seq: Option<Seq>, time: Option<String>, duplicate: bool },
     /// A message of ours was refused, or cannot be sent.
     NotSent { id: String, code: String, message: String },
+    /// A room could not be entered: what is said without a room goes to this one again, if to any.
+    Speaking { room: Option<String> },
     /// A request was done.
     Answer { request: RequestId, answer: Answer },
     /// A request was refused; without its number, something the server could not attribute.

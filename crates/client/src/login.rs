@@ -50,7 +50,7 @@ impl Login {
     /// [`Nowhere`]: the address or fingerprint is none, or no server was found.
     pub fn options(self) -> Result<Options, Nowhere> {
         let place = place(self.url.as_deref(), self.fingerprint.as_deref())?;
-        Ok(Options { place, wish: Wish { nick: self.nick, room: self.room, pass: self.pass } })
+        Ok(Options { place, wish: Wish { nick: self.nick, room: self.room, pass: self.pass, is_script: false } })
     }
 }
 

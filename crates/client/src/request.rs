@@ -72,3 +72,35 @@ pub enum Ask {
         to: Option<String>,
     },
 }
+
+impl Ask {
+    /// Returns whether it is about a room and names none.
+    pub(crate) const fn needs_room(&self) -> bool {
+        match self {
+            Self::Leave { room }
+            | Self::Topic { room, .. }
+            | Self::Typing { room }
+            | Self::History { room, .. }
+            | Self::Search { room, .. }
+            | Self::Members { room } => room.is_none(),
+            Self::Join { .. } | Self::Nick { .. } | Self::Rooms | Self::Relay { .. } => false,
+        }
+    }
+
+    /// Names the room where none is named: the one that is meant by none.
+    pub(crate) fn name_room(&mut self, name: Option<&str>) {
+        match self {
+            Self::Leave { room }
+            | Self::Topic { room, .. }
+            | Self::Typing { room }
+            | Self::History { room, .. }
+            | Self::Search { room, .. }
+            | Self::Members { room } => {
+                if room.is_none() {
+                    *room = name.map(str::to_owned);
+                }
+            }
+            Self::Join { .. } | Self::Nick { .. } | Self::Rooms | Self::Relay { .. } => {}
+        }
+    }
+}

@@ -42,7 +42,8 @@ pub fn run(options: Options) -> ExitCode {
         }
     };
     let within = options.timeout;
-    crate::command::blocking(options.login, |login| async move {
+    crate::command::blocking(options.login, |mut login| async move {
+        login.wish.is_script = true;
         let (exit, why) = deliver(login, text, within).await;
         if let Some(why) = why {
             eprintln!("switchboard: {}", clean::line(&why));

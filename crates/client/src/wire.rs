@@ -201,8 +201,6 @@ pub(crate) struct Ack {
     pub topic: Option<String>,
     #[serde(default)]
     pub nick: Option<String>,
-    #[serde(default)]
-    pub current: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -191,7 +191,7 @@ impl Run {
             Act::SetTopic => {
                 self.asked += 1;
                 let ask = Ask::Topic { room: Some("lobby".to_owned()), text: Some("tea".to_owned()) };
-                self.state.ask(self.asked, &ask, &mut out);
+                self.state.ask(now, self.asked, &ask, &mut out);
             }
             Act::ServerReads => self.world.read(),
             Act::ClientReads => {

@@ -11,7 +11,7 @@ use crate::login::Login;
 use commands::Typed;
 pub(crate) use input::{UTF16, is_utf16};
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -30,7 +30,11 @@ pub struct Options {
 /// Chats on standard input and output, in lines, until the input ends, `/quit`, or a signal.
 #[must_use]
 pub fn run(options: Options) -> ExitCode {
-    crate::command::blocking(options.login, |options| converse(options, input::stdin(), io::stdout()))
+    let is_script = !io::stdin().is_terminal();
+    crate::command::blocking(options.login, |mut options| {
+        options.wish.is_script = is_script;
+        converse(options, input::stdin(), io::stdout())
+    })
 }
 
 /// Chats: each of `lines` is as if typed, and `output` is the terminal. Every line of output is flushed.
@@ -65,7 +69,7 @@ struct Chat<W> {
     ended: bool,
     leaving: bool,
     connected: bool,
-    /// A message was refused.
+    /// A message or a command was refused.
     refused: bool,
 }
 
@@ -138,7 +142,11 @@ impl<W: Write> Chat<W> {
                 self.refused = true;
                 self.waiting.remove(id);
             }
-            Event::Answer { request, .. } | Event::Refused { request: Some(request), .. } => {
+            Event::Answer { request, .. } => {
+                self.waiting.remove(&request.to_string());
+            }
+            Event::Refused { request: Some(request), .. } => {
+                self.refused = true;
                 self.waiting.remove(&request.to_string());
             }
             Event::Disconnected { .. }
@@ -153,6 +161,7 @@ impl<W: Write> Chat<W> {
             | Event::Members(_)
             | Event::Relay(_)
             | Event::Gap(_)
+            | Event::Speaking { .. }
             | Event::Refused { request: None, .. }
             | Event::Ended(_) => {}
         }

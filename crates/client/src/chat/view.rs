@@ -43,6 +43,13 @@ impl View {
             }
             Event::NotSent { message, .. } => vec![format!("-- not sent: {}", clean::line(message))],
             Event::Answer { answer, .. } => self.answer(answer),
+            Event::Speaking { room } => {
+                self.current.clone_from(room);
+                vec![match room {
+                    Some(room) => format!("-- you are still in {}", clean::line(room)),
+                    None => "-- you are in no room".to_owned(),
+                }]
+            }
             Event::Refused { message, .. } => vec![format!("-- {}", clean::line(message))],
             Event::Typing(_) | Event::Relay(_) | Event::Delivered { .. } | Event::Ended(_) => Vec::new(),
         }

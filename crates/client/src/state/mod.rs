@@ -11,6 +11,8 @@
 //!
 //! Each event of a room is shown once and in order; numbers that never come are told as an [`Event::Gap`].
 
+mod heading;
+mod held;
 mod outgoing;
 mod pace;
 mod position;
@@ -21,9 +23,11 @@ mod requests;
 use crate::event::{Ending, Event, Limits, Resume};
 use crate::request::{Ask, Outgoing, RequestId, Target};
 use crate::wire;
+use heading::Heading;
+use held::{Held, Line, Order};
 use position::Position;
 use queue::Queue;
-use requests::{Asked, Request, Requests};
+use requests::Requests;
 use std::collections::BTreeMap;
 
 /// The silence after which the server is asked whether it is there, in milliseconds.
@@ -64,6 +68,9 @@ pub struct Wish {
     pub room: Option<String>,
     /// The join code of a server that asks for one.
     pub pass: Option<String>,
+    /// Nobody reads the answers before writing on: after a room that was refused, nothing is said anywhere else until
+    /// another command leads to another room. A person is back in the room of before, and told so.
+    pub is_script: bool,
 }
 
 /// A client's session.
@@ -79,8 +86,9 @@ pub struct State {
     datagram: bool,
     /// The rooms to be in.
     rooms: BTreeMap<String, Room>,
-    current: Option<String>,
+    heading: Heading,
     queue: Queue,
+    held: Line,
     requests: Requests,
     limits: Limits,
 }
@@ -124,8 +132,9 @@ impl State {
             phase: Phase::Offline,
             datagram: false,
             rooms: wish.room.clone().into_iter().map(|room| (room, Room::default())).collect(),
-            current: wish.room,
+            heading: Heading::new(wish.room, wish.is_script),
             queue: Queue::default(),
+            held: Line::default(),
             requests: Requests::default(),
             limits: Limits::default(),
         }
@@ -156,46 +165,61 @@ impl State {
         }
     }
 
-    /// Says something; it is sent when it can be.
+    /// Says something; it is sent when it can be. Without a room it is for the one that the commands before it lead to.
     pub fn say(&mut self, now: u64, message: Outgoing, out: &mut Vec<Output>) {
         if !self.queue.has_room() {
             out.push(not_sent(message.id, "queue_full", "too many messages wait for the server"));
             return;
         }
-        let target = match (message.target, &self.current) {
-            (Target::Current, Some(room)) => Target::Room(room.clone()),
+        let target = match (message.target, self.heading.room()) {
+            (Target::Current, Some(room)) => Target::Room(room.to_owned()),
+            (Target::Current, None) if self.heading.is_nowhere() => {
+                out.push(not_sent(message.id, "not_in_room", "you are in no room"));
+                return;
+            }
             (target @ (Target::Current | Target::Room(_) | Target::User(_)), _) => target,
         };
         self.queue.push(Outgoing { target, ..message });
-        self.send_queued(now, out);
+        self.advance(now, out);
     }
 
-    /// Asks for something. Only joining can be asked without a connection: it is done when there is one.
-    pub fn ask(&mut self, id: RequestId, ask: &Ask, out: &mut Vec<Output>) {
-        let online = matches!(self.phase, Phase::Online { .. });
-        let asked = match ask {
-            Ask::Join { room } => Asked::Join { typed: room.clone() },
-            Ask::Leave { room } => Asked::Leave { room: self.named(room.as_deref()) },
-            Ask::Topic { room, text: Some(_) } => Asked::SetTopic { room: self.named(room.as_deref()) },
-            Ask::Nick { .. } => Asked::Nick,
-            Ask::Topic { text: None, .. }
-            | Ask::Typing { .. }
-            | Ask::History { .. }
-            | Ask::Search { .. }
-            | Ask::Members { .. }
-            | Ask::Rooms
-            | Ask::Relay { .. } => Asked::Other,
-        };
-        if !online && !matches!(asked, Asked::Join { .. }) {
-            out.push(refused(Some(id), "not_connected", "there is no connection"));
+    /// Asks for something. What was said and asked before happens before; without a connection it waits for one, unless
+    /// it only reads a room that it names, or tells what passes.
+    pub fn ask(&mut self, now: u64, id: RequestId, ask: &Ask, out: &mut Vec<Output>) {
+        let order = Order::of(ask);
+        let mut ask = ask.clone();
+        ask.name_room(self.heading.room());
+        if self.heading.is_nowhere() && ask.needs_room() {
+            out.push(refused(Some(id), "not_in_room", "you are in no room"));
             return;
         }
-        match self.requests.add(Request { caller: Some(id), asked }) {
-            Err(request) => {
-                out.push(refused(request.caller, "too_many_requests", "too many requests wait for the server"));
+        let online = matches!(self.phase, Phase::Online { .. });
+        match &ask {
+            Ask::Join { room } => self.heading.go(room),
+            Ask::Leave { room } => self.heading.leave(room.as_deref()),
+            _ => {}
+        }
+        let held = Held {
+            id,
+            ask: ask.clone(),
+            order,
+            leads_to: self.heading.room().map(str::to_owned),
+            after: self.queue.last(),
+        };
+        match order {
+            Order::Free if !online => out.push(refused(Some(id), "not_connected", "there is no connection")),
+            Order::Free => self.send_ask(held, out),
+            // Without a connection, what is to be joined is asked for with the welcome, before all else.
+            Order::BehindCommands if self.held.is_empty() && (online || matches!(ask, Ask::Join { .. })) => {
+                self.send_ask(held, out);
             }
-            Ok(reference) if online => out.push(Output::Send(self.encode_ask(&reference, ask))),
-            Ok(_) => {}
+            Order::BehindCommands | Order::BehindMessages => {
+                if self.held.push(held) {
+                    self.advance(now, out);
+                } else {
+                    out.push(refused(Some(id), "too_many_requests", "too many requests wait for the server"));
+                }
+            }
         }
     }
 
@@ -239,7 +263,7 @@ impl State {
                     }
                     Some(_) | None => {}
                 }
-                self.send_queued(now, out);
+                self.advance(now, out);
                 self.send_overdue(now, out);
             }
         }
@@ -260,7 +284,7 @@ impl State {
                     None => heard_at.saturating_add(PING_AFTER_MS),
                 };
                 let overdue = if self.datagram { self.queue.overdue_at(RESEND_MS) } else { None };
-                [Some(liveness), self.queue.ready_at(), overdue].into_iter().flatten().min()
+                [Some(liveness), self.queue.ready_at(self.held.messages_up_to()), overdue].into_iter().flatten().min()
             }
         }
     }
@@ -271,10 +295,10 @@ impl State {
         self.queue.has_room()
     }
 
-    /// Whether every message has been acknowledged or refused.
+    /// Whether every message has been acknowledged or refused, and no command waits.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.held.is_empty()
     }
 
     /// Whether the session is open.
@@ -287,10 +311,6 @@ impl State {
     fn resume(&self) -> Resume {
         let seen = self.rooms.iter().filter_map(|(name, room)| Some((name, room.position.as_ref()?)));
         seen.map(|(name, position)| (name.clone(), position.last())).collect()
-    }
-
-    fn named(&self, room: Option<&str>) -> Option<String> {
-        room.map(str::to_owned).or_else(|| self.current.clone())
     }
 
     fn reconnect(&mut self, why: &str, out: &mut Vec<Output>) {

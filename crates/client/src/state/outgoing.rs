@@ -1,8 +1,9 @@
 //! What the session says: its hello, its messages when their time has come, its requests.
 
+use super::held::{Held, Order};
 use super::queue::Queue;
 use super::requests::{Asked, Request};
-use super::{DATAGRAM_BYTES_MAX, Output, Phase, RESEND_MS, State, not_sent};
+use super::{DATAGRAM_BYTES_MAX, Output, Phase, RESEND_MS, State, not_sent, refused};
 use crate::request::{Ask, Outgoing, Target};
 use crate::wire;
 
@@ -41,13 +42,53 @@ impl State {
         }
     }
 
-    /// Sends what waits, as fast as the server allows.
-    pub(super) fn send_queued(&mut self, now: u64, out: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::Online { .. }) {
-            return;
+    /// Sends what waits, messages and commands, in their order and as fast as the server allows.
+    pub(super) fn advance(&mut self, now: u64, out: &mut Vec<Output>) {
+        while matches!(self.phase, Phase::Online { .. }) {
+            self.send_queued(now, out);
+            let is_due = self.held.front().is_some_and(|held| match held.order {
+                Order::BehindMessages => self.queue.is_settled(held.after),
+                Order::BehindCommands | Order::Free => true,
+            });
+            match if is_due { self.held.pop() } else { None } {
+                Some(held) => self.send_ask(held, out),
+                None => return,
+            }
         }
+    }
+
+    /// Sends a command. One to join is kept until there is a connection.
+    pub(super) fn send_ask(&mut self, held: Held, out: &mut Vec<Output>) {
+        let Held { id, ask, leads_to, .. } = held;
+        let asked = match &ask {
+            Ask::Join { room } => Asked::Join { typed: room.clone() },
+            Ask::Leave { room } => Asked::Leave { room: room.clone(), to: leads_to },
+            Ask::Topic { room, text: Some(_) } => Asked::SetTopic { room: room.clone() },
+            Ask::Nick { .. } => Asked::Nick,
+            Ask::Topic { text: None, .. }
+            | Ask::Typing { .. }
+            | Ask::History { .. }
+            | Ask::Search { .. }
+            | Ask::Members { .. }
+            | Ask::Rooms
+            | Ask::Relay { .. } => Asked::Other,
+        };
+        let online = matches!(self.phase, Phase::Online { .. });
+        match self.requests.add(Request { caller: Some(id), asked }) {
+            Err(request) => {
+                if let Asked::Join { typed } = &request.asked {
+                    self.not_entered(typed, out);
+                }
+                out.push(refused(request.caller, "too_many_requests", "too many requests wait for the server"));
+            }
+            Ok(reference) if online => out.push(Output::Send(encode_ask(&reference, &ask))),
+            Ok(_) => {}
+        }
+    }
+
+    fn send_queued(&mut self, now: u64, out: &mut Vec<Output>) {
         let bytes_max = self.message_bytes_max();
-        while let Some(message) = self.queue.next(now) {
+        while let Some(message) = self.queue.next(now, self.held.messages_up_to()) {
             let line = encode_message(message);
             match refusal(message, &line, bytes_max, self.limits.message_chars) {
                 None => out.push(Output::Send(line)),
@@ -68,41 +109,34 @@ impl State {
         }
     }
 
-    pub(super) fn encode_ask(&self, reference: &str, ask: &Ask) -> String {
-        let r#ref = reference;
-        // The room is always named: which one this client speaks in is its own affair, and outlives the session.
-        let named = |room: &'_ Option<String>| self.named(room.as_deref());
-        match ask {
-            Ask::Join { room } => wire::Outgoing::Join { r#ref, room }.encode(),
-            Ask::Leave { room } => wire::Outgoing::Leave { r#ref, room: named(room).as_deref() }.encode(),
-            Ask::Nick { nick } => wire::Outgoing::Nick { r#ref, nick }.encode(),
-            Ask::Topic { room, text } => {
-                wire::Outgoing::Topic { r#ref, room: named(room).as_deref(), text: text.as_deref() }.encode()
-            }
-            Ask::Typing { room } => wire::Outgoing::Typing { r#ref, room: named(room).as_deref() }.encode(),
-            Ask::History { room, before, after, limit } => wire::Outgoing::History {
-                r#ref,
-                room: named(room).as_deref(),
-                before: *before,
-                after: *after,
-                limit: *limit,
-            }
-            .encode(),
-            Ask::Search { room, query, before, limit } => {
-                wire::Outgoing::Search { r#ref, room: named(room).as_deref(), query, before: *before, limit: *limit }
-                    .encode()
-            }
-            Ask::Members { room } => wire::Outgoing::Members { r#ref, room: named(room).as_deref() }.encode(),
-            Ask::Rooms => wire::Outgoing::Rooms { r#ref }.encode(),
-            Ask::Relay { name, args, to } => wire::Outgoing::Event { r#ref, name, args, to: to.as_deref() }.encode(),
-        }
-    }
-
     /// Bytes of a line or message that the server takes without hanging up. Sending more would cost the connection,
     /// and the message would be sent again on the next, for ever.
     fn message_bytes_max(&self) -> usize {
         let transport = if self.datagram { DATAGRAM_BYTES_MAX } else { usize::MAX };
         [self.limits.line_bytes, self.limits.frame_bytes].into_iter().flatten().fold(transport, usize::min)
+    }
+}
+
+fn encode_ask(reference: &str, ask: &Ask) -> String {
+    let r#ref = reference;
+    match ask {
+        Ask::Join { room } => wire::Outgoing::Join { r#ref, room }.encode(),
+        Ask::Leave { room } => wire::Outgoing::Leave { r#ref, room: room.as_deref() }.encode(),
+        Ask::Nick { nick } => wire::Outgoing::Nick { r#ref, nick }.encode(),
+        Ask::Topic { room, text } => {
+            wire::Outgoing::Topic { r#ref, room: room.as_deref(), text: text.as_deref() }.encode()
+        }
+        Ask::Typing { room } => wire::Outgoing::Typing { r#ref, room: room.as_deref() }.encode(),
+        Ask::History { room, before, after, limit } => {
+            wire::Outgoing::History { r#ref, room: room.as_deref(), before: *before, after: *after, limit: *limit }
+                .encode()
+        }
+        Ask::Search { room, query, before, limit } => {
+            wire::Outgoing::Search { r#ref, room: room.as_deref(), query, before: *before, limit: *limit }.encode()
+        }
+        Ask::Members { room } => wire::Outgoing::Members { r#ref, room: room.as_deref() }.encode(),
+        Ask::Rooms => wire::Outgoing::Rooms { r#ref }.encode(),
+        Ask::Relay { name, args, to } => wire::Outgoing::Event { r#ref, name, args, to: to.as_deref() }.encode(),
     }
 }
 

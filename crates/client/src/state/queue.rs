@@ -20,6 +20,8 @@ const HOLD_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub message: Outgoing,
+    /// Its place among all messages that were ever said.
+    number: u64,
     /// When it was sent on this connection.
     sent_at: Option<u64>,
 }
@@ -28,6 +30,8 @@ pub(crate) struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Pending>,
+    /// The number of the latest message.
+    last: u64,
     bytes: usize,
     pub pace: Pace,
     /// The server asked for patience: nothing goes before this, nor while anything sent before is undecided, so that
@@ -46,12 +50,23 @@ impl Queue {
 
     pub(crate) fn push(&mut self, message: Outgoing) {
         self.bytes += message.text.len();
-        self.waiting.push_back(Pending { message, sent_at: None });
+        self.last += 1;
+        self.waiting.push_back(Pending { message, number: self.last, sent_at: None });
     }
 
-    /// The next message to send, now marked as sent.
-    pub(crate) fn next(&mut self, now: u64) -> Option<&Outgoing> {
-        let place = self.next_place(now)?;
+    /// Returns the number of the latest message that was said.
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns whether every message up to a number was acknowledged or refused.
+    pub(crate) fn is_settled(&self, up_to: u64) -> bool {
+        self.waiting.iter().all(|pending| pending.number > up_to)
+    }
+
+    /// Returns the next message to send, now marked as sent, if its number is at most `up_to`.
+    pub(crate) fn next(&mut self, now: u64, up_to: u64) -> Option<&Outgoing> {
+        let place = self.next_place(now, up_to)?;
         if !self.pace.take(now) {
             return None;
         }
@@ -62,8 +77,8 @@ impl Queue {
     }
 
     /// When [`Queue::next`] may have one, if an answer alone does not decide that.
-    pub(crate) fn ready_at(&self) -> Option<u64> {
-        let place = self.next_place(u64::MAX)?;
+    pub(crate) fn ready_at(&self, up_to: u64) -> Option<u64> {
+        let place = self.next_place(u64::MAX, up_to)?;
         self.waiting.get(place)?;
         Some(self.pace.ready_at().max(self.held_until.unwrap_or_default()))
     }
@@ -78,6 +93,17 @@ impl Queue {
         let pending = self.waiting.remove(place)?;
         self.bytes -= pending.message.text.len();
         Some(pending.message)
+    }
+
+    /// Takes out what was not sent yet and is for `room`.
+    pub(crate) fn withdraw(&mut self, room: &str) -> Vec<Outgoing> {
+        let (withdrawn, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|pending: &Pending| {
+            pending.sent_at.is_none() && matches!(&pending.message.target, Target::Room(target) if target == room)
+        });
+        self.waiting = waiting;
+        let withdrawn: VecDeque<Pending> = withdrawn;
+        self.bytes -= withdrawn.iter().map(|pending| pending.message.text.len()).sum::<usize>();
+        withdrawn.into_iter().map(|pending| pending.message).collect()
     }
 
     /// The server refused a message for the rate alone: it is sent again later.
@@ -143,13 +169,14 @@ impl Queue {
         self.waiting.iter().position(|pending| pending.message.id == id)
     }
 
-    fn next_place(&self, now: u64) -> Option<usize> {
+    fn next_place(&self, now: u64, up_to: u64) -> Option<usize> {
         let in_flight = self.waiting.iter().filter(|pending| pending.sent_at.is_some()).take(WINDOW).count();
         let allowed = match self.held_until {
             None => in_flight < WINDOW,
             Some(until) => in_flight == 0 && now >= until,
         };
-        if allowed { self.waiting.iter().position(|pending| pending.sent_at.is_none()) } else { None }
+        let place = allowed.then(|| self.waiting.iter().position(|pending| pending.sent_at.is_none()))??;
+        (self.waiting[place].number <= up_to).then_some(place)
     }
 }
 
@@ -171,7 +198,7 @@ mod tests {
     }
 
     fn sent(queue: &mut Queue, now: u64) -> Vec<String> {
-        std::iter::from_fn(|| queue.next(now).map(|message| message.id.clone())).collect()
+        std::iter::from_fn(|| queue.next(now, u64::MAX).map(|message| message.id.clone())).collect()
     }
 
     #[test]
@@ -190,7 +217,7 @@ mod tests {
         assert!(sent(&mut queue, 2_000).is_empty(), "others are undecided");
         assert!(queue.hold("2", 6));
         queue.remove("0");
-        assert_eq!(queue.ready_at(), Some(1_006));
+        assert_eq!(queue.ready_at(u64::MAX), Some(1_006));
         assert!(sent(&mut queue, 1_005).is_empty());
         assert_eq!(sent(&mut queue, 1_006), ["1", "2"]);
     }
@@ -207,9 +234,25 @@ mod tests {
         queue.push(private.clone());
         queue.push(Outgoing { id: "q".to_owned(), ..private.clone() });
         queue.waiting[3].sent_at = None;
-        (0..3).for_each(|_| assert!(queue.next(0).is_some()));
+        (0..3).for_each(|_| assert!(queue.next(0, u64::MAX).is_some()));
         assert_eq!(queue.cut(), [private]);
         assert_eq!(sent(&mut queue, 0), ["0", "1", "q"]);
+    }
+
+    #[test]
+    fn messages_behind_a_command_wait_for_it_and_those_for_a_refused_room_come_back() {
+        let mut queue = queue(3);
+        assert!(queue.next(0, 1).is_some());
+        assert!(queue.next(0, 1).is_none());
+        assert_eq!(queue.ready_at(1), None);
+        assert!(!queue.is_settled(1) && queue.is_settled(0));
+        queue.remove("0");
+        assert!(queue.is_settled(1) && !queue.is_settled(2));
+        queue.rename(&Target::Current, "ops");
+        assert_eq!(queue.withdraw("dev"), []);
+        assert!(queue.next(0, u64::MAX).is_some());
+        assert_eq!(queue.withdraw("ops").into_iter().map(|message| message.id).collect::<Vec<_>>(), ["2"]);
+        assert!(queue.contains("1"), "what was sent is the server's to refuse");
     }
 
     #[test]

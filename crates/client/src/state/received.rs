@@ -90,7 +90,7 @@ impl State {
             }
             Incoming::Pong(_) | Incoming::Unknown => {}
         }
-        self.send_queued(now, out);
+        self.advance(now, out);
     }
 
     fn welcome(&mut self, now: u64, welcome: &Welcome, out: &mut Vec<Output>) {
@@ -121,16 +121,15 @@ impl State {
                 missed.extend(gap(&row.room, position.jump(row.seq)));
             }
         }
-        if self.current.is_none() {
-            self.current = welcome.rooms.last().map(|row| row.room.clone());
-        }
-        if let Some(current) = &self.current {
-            self.queue.rename(&Target::Current, current);
+        self.heading.begin(welcome.rooms.iter().map(|row| row.room.as_str()));
+        if let Some(first) = welcome.rooms.last() {
+            self.queue.rename(&Target::Current, &first.room);
+            self.held.name_rooms(&first.room);
         }
         if started_over {
             out.push(Output::Show(Event::StartedOver));
         }
-        out.push(Output::Show(Event::Connected(welcome.connected(again, self.current.clone()))));
+        out.push(Output::Show(Event::Connected(welcome.connected(again, self.heading.room().map(str::to_owned)))));
         out.extend(missed.into_iter().map(|gap| Output::Show(Event::Gap(gap))));
         self.rejoin(out);
     }
@@ -181,7 +180,7 @@ impl State {
             out.push(not_sent(ours.id, &code, &message));
         } else if let Some(request) = self.requests.take(&reference) {
             if let Asked::Join { typed } = &request.asked {
-                self.forget(typed);
+                self.not_entered(typed, out);
             }
             out.push(refused(request.caller, &code, &message));
         }
@@ -201,7 +200,7 @@ impl State {
         let Some(message) = self.queue.remove(id) else { return };
         let room = match message.target {
             Target::Room(room) => Some(room),
-            Target::Current => self.current.clone(),
+            Target::Current => None,
             Target::User(_) => None,
         };
         if let (Some(room), Some(seq)) = (&room, seq)
@@ -214,14 +213,11 @@ impl State {
 
     fn done(&mut self, request: Request, ack: Ack, out: &mut Vec<Output>) {
         let answer = match request.asked {
-            Asked::Join { typed } => self.joined(&typed, ack, request.caller.is_some(), out),
-            Asked::Leave { room } => {
+            Asked::Join { typed } => self.joined(&typed, ack, out),
+            Asked::Leave { room, to } => {
                 let room = ack.room.or(room).unwrap_or_default();
-                self.forget(&room);
-                if ack.current.as_ref().is_some_and(|current| self.rooms.contains_key(current)) {
-                    self.current = ack.current;
-                }
-                Answer::Left { room, current: self.current.clone() }
+                self.rooms.remove(&room);
+                Answer::Left { room, current: to }
             }
             Asked::SetTopic { room } => {
                 if let (Some(room), Some(seq)) = (ack.room.or(room), ack.seq)
@@ -245,9 +241,8 @@ impl State {
         }
     }
 
-    /// A room was joined, by the name that was typed or its canonical form. One that the caller asked for is the one
-    /// to speak in from now on; one that the client itself joined again is so only if it was before.
-    fn joined(&mut self, typed: &str, ack: Ack, asked_for: bool, out: &mut Vec<Output>) -> Answer {
+    /// A room was joined, by the name that was typed or its canonical form.
+    fn joined(&mut self, typed: &str, ack: Ack, out: &mut Vec<Output>) -> Answer {
         let row = RoomRow {
             room: ack.room.unwrap_or_else(|| typed.to_owned()),
             seq: ack.seq.unwrap_or_default(),
@@ -263,9 +258,7 @@ impl State {
             room.joined = true;
         }
         self.queue.rename(&Target::Room(typed.to_owned()), &row.room);
-        if asked_for || self.current.as_deref() == Some(typed) {
-            self.current = Some(row.room.clone());
-        }
+        self.heading.rename(typed, &row.room);
         Answer::Joined(row)
     }
 
@@ -273,10 +266,17 @@ impl State {
         self.rooms.get_mut(room)?.position.as_mut()
     }
 
-    fn forget(&mut self, room: &str) {
-        self.rooms.remove(room);
-        if self.current.as_deref() == Some(room) {
-            self.current = self.rooms.keys().next_back().cloned();
+    /// A room cannot be entered: what was said in it is said nowhere.
+    pub(super) fn not_entered(&mut self, typed: &str, out: &mut Vec<Output>) {
+        if self.rooms.get(typed).is_some_and(|room| room.joined) {
+            return;
+        }
+        self.rooms.remove(typed);
+        for message in self.queue.withdraw(typed) {
+            out.push(not_sent(message.id, "not_in_room", &format!("it was for {typed}, which was not entered")));
+        }
+        if self.heading.refused(typed) {
+            out.push(Output::Show(Event::Speaking { room: self.heading.room().map(str::to_owned) }));
         }
     }
 

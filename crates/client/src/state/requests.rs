@@ -4,15 +4,15 @@ use crate::request::RequestId;
 use std::collections::BTreeMap;
 
 /// Requests under way at once. More: refused on this side.
-const REQUESTS_MAX: usize = 256;
+pub(super) const REQUESTS_MAX: usize = 256;
 
 /// What was asked, as far as the answer does not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// To join a room by the name that was typed. It outlives the connection.
     Join { typed: String },
-    /// To leave a room.
-    Leave { room: Option<String> },
+    /// To leave a room; `to` is where this client speaks after it.
+    Leave { room: Option<String>, to: Option<String> },
     /// To set a room's topic, which gets a number.
     SetTopic { room: Option<String> },
     /// Another nick.

@@ -41,7 +41,7 @@ const LINES_MAX: usize = 400;
 pub(super) fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut scene = Scene {
-        state: State::new(Wish { nick: Some("ada".to_owned()), room: Some("lobby".to_owned()), pass: None }),
+        state: State::new(Wish { nick: Some("ada".to_owned()), room: Some("lobby".to_owned()), ..Wish::default() }),
         now: 1_000,
         said: 0,
         asked: 0,
@@ -100,7 +100,7 @@ impl Scene {
 
     fn ask(&mut self, ask: &Ask) {
         self.asked += 1;
-        self.state.ask(self.asked, ask, &mut self.out);
+        self.state.ask(self.now, self.asked, ask, &mut self.out);
     }
 
     /// Time passes from deadline to deadline, as the driver lets it.

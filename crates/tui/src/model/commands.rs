@@ -1,7 +1,7 @@
 //! What is typed with a slash before it.
 
 use super::overlay::Overlay;
-use super::room::Kind;
+use super::room::{Kind, RoomId};
 use super::{Change, Effect, Link, Model, Purpose, Target};
 use switchboard_client::{Ask, Fingerprint};
 
@@ -22,7 +22,7 @@ const fn command(word: &'static str, usage: &'static str, help: &'static str, ru
 pub const COMMANDS: &[Command] = &[
     command("join", "ROOM", "enter a room and speak there", |m, room| {
         if m.needs(room, "join", "ROOM") {
-            m.ask(Purpose::Join, Ask::Join { room: room.to_owned() });
+            m.enter(room);
         }
     }),
     command("leave", "[ROOM]", "leave a room, or close a conversation", Model::leave),
@@ -114,6 +114,19 @@ impl Model {
         }
     }
 
+    /// Goes to a room that is to be joined: what is typed from now on is for it, answered or not.
+    fn enter(&mut self, name: &str) {
+        let room = self.ensure(Kind::Room, &switchboard_client::clean::line(name));
+        self.go(room);
+        self.ask(Purpose::Join { room }, Ask::Join { room: name.to_owned() });
+    }
+
+    /// Whether the session is in a room, or asked to be.
+    fn is_entered(&self, id: RoomId) -> bool {
+        self.find(id).is_some_and(|room| room.joined)
+            || self.asked.values().any(|asked| *asked == Purpose::Join { room: id })
+    }
+
     fn needs(&mut self, argument: &str, word: &str, usage: &str) -> bool {
         if argument.is_empty() {
             self.flash(format!("usage: /{word} {usage}"));
@@ -124,8 +137,11 @@ impl Model {
     fn leave(&mut self, name: &str) {
         let id = if name.is_empty() { Some(self.current) } else { self.named(Kind::Room, name) };
         match id.and_then(|id| self.find(id)).map(|room| (room.id, room.kind, room.name.clone())) {
-            Some((_, Kind::Room, room)) => {
+            Some((id, Kind::Room, _)) if !self.is_entered(id) => self.remove(id),
+            Some((id, Kind::Room, room)) => {
                 self.ask(Purpose::Leave, Ask::Leave { room: Some(room) });
+                // What is typed next is meant for where one is then, answered or not.
+                self.go_from(id);
             }
             Some((id, Kind::Private, _)) => self.remove(id),
             Some((_, Kind::Server, _)) => self.flash("this is where the connection is told about; /quit leaves it"),
@@ -165,9 +181,7 @@ impl Model {
             }
             Target::Join(room) => match self.named(Kind::Room, &room) {
                 Some(id) => self.go(id),
-                None => {
-                    self.ask(Purpose::Join, Ask::Join { room });
-                }
+                None => self.enter(&room),
             },
             Target::Member(nick) => {
                 let id = self.ensure(Kind::Private, &nick);

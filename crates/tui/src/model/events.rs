@@ -69,6 +69,8 @@ impl Model {
             }
             Event::Delivered { id, seq, time, .. } => self.delivered(&id, seq, time.as_deref()),
             Event::NotSent { id, code, message } => self.not_sent(&id, &code, &message),
+            // The model names the room of whatever is said.
+            Event::Speaking { .. } => {}
             Event::Answer { request, answer } => self.answer(request, answer),
             Event::Refused { request, code, message } => self.refused(request, &code, &message),
             Event::Ended(ending) => self.ended(&ending),
@@ -90,7 +92,12 @@ impl Model {
         }
         let current = connected.current.as_deref().and_then(|room| self.named(Kind::Room, &clean::line(room)));
         if let Some(current) = current.filter(|_| self.current == RoomId(0)) {
+            // What was written before there was a room is for this one.
+            let draft = std::mem::take(&mut self.room_mut().draft);
             self.go(current);
+            if self.room().draft.is_empty() {
+                self.room_mut().draft = draft;
+            }
         }
         let words = match (connected.again, connected.resumed) {
             (false, _) => format!("connected to {} as {}", self.address, self.me),
@@ -258,8 +265,10 @@ impl Model {
                 let known = self.named(Kind::Room, &clean::line(&row.room)).and_then(|id| self.find(id));
                 let fresh = known.is_none_or(|room| !room.joined);
                 let id = self.entered(&row, fresh);
-                if purpose == Some(Purpose::Join) {
-                    self.go(id);
+                if let Some(Purpose::Join { room: typed }) = purpose
+                    && typed != id
+                {
+                    self.is_called(typed, id);
                 }
             }
             Answer::Left { room, .. } => {
@@ -387,15 +396,45 @@ impl Model {
                 Some(Overlay::List(list)) => list.failed(words),
                 _ => self.flash(words),
             },
+            Some(Purpose::Join { room }) => self.not_entered(room, &format!("{words} ({})", clean::line(code))),
             Some(
-                Purpose::Join
-                | Purpose::Leave
-                | Purpose::Members { say: true, .. }
-                | Purpose::Rooms
-                | Purpose::Topic
-                | Purpose::Order,
+                Purpose::Leave | Purpose::Members { say: true, .. } | Purpose::Rooms | Purpose::Topic | Purpose::Order,
             )
             | None => self.say_here(&format!("{words} ({})", clean::line(code))),
+        }
+    }
+
+    /// A room that was typed with another name than its own: what was said and written there belongs to the room.
+    fn is_called(&mut self, typed: RoomId, id: RoomId) {
+        let Some(room) = self.find_mut(typed) else { return };
+        let (pending, draft) = (std::mem::take(&mut room.pending), std::mem::take(&mut room.draft));
+        if let Some(room) = self.find_mut(id) {
+            for message in pending {
+                room.wait(message.id, message.text, message.action, message.since);
+                if let Some(waiting) = room.pending.last_mut() {
+                    waiting.failed = message.failed;
+                }
+            }
+            if room.draft.is_empty() {
+                room.draft = draft;
+            }
+        }
+        if self.current == typed {
+            self.go(id);
+        }
+        self.remove(typed);
+    }
+
+    /// A room cannot be entered. It goes, unless something was said or written there: that is for its writer to decide.
+    fn not_entered(&mut self, id: RoomId, why: &str) {
+        let Some(room) = self.find(id).filter(|room| !room.joined) else { return self.say_here(why) };
+        if room.items() == 0 && room.draft.is_empty() {
+            self.remove(id);
+            return self.say_here(why);
+        }
+        let now = self.now as i64;
+        if let Some(room) = self.find_mut(id) {
+            room.notice(now, why);
         }
     }
 

@@ -147,7 +147,10 @@ enum Purpose {
     Search {
         room: RoomId,
     },
-    Join,
+    /// To be in a room, by the name that was typed.
+    Join {
+        room: RoomId,
+    },
     Leave,
     /// Who is there: to know it, or to say it as well.
     Members {
@@ -356,17 +359,23 @@ impl Model {
         self.recalled = None;
     }
 
+    /// Goes back from a room, to the one of before or beside it.
+    fn go_from(&mut self, id: RoomId) {
+        if id != self.current {
+            return;
+        }
+        let index = self.rooms.iter().position(|room| room.id == id);
+        let beside =
+            index.and_then(|index| self.rooms.get(index + 1).or_else(|| self.rooms.get(index.wrapping_sub(1))));
+        let next = self.before.filter(|before| *before != id && self.find(*before).is_some());
+        self.go(next.or(beside.map(|room| room.id)).unwrap_or(RoomId(0)));
+    }
+
     fn remove(&mut self, id: RoomId) {
         if id == RoomId(0) {
             return;
         }
-        let index = self.rooms.iter().position(|room| room.id == id);
-        if id == self.current {
-            let beside =
-                index.and_then(|index| self.rooms.get(index + 1).or_else(|| self.rooms.get(index.wrapping_sub(1))));
-            let next = self.before.filter(|before| *before != id && self.find(*before).is_some());
-            self.go(next.or(beside.map(|room| room.id)).unwrap_or(RoomId(0)));
-        }
+        self.go_from(id);
         self.rooms.retain(|room| room.id != id);
         self.mentions.retain(|mention| mention.room != id);
         self.before = self.before.filter(|before| *before != id);

@@ -39,7 +39,13 @@ impl Model {
             return;
         }
         if room.kind == Kind::Server {
-            self.flash("nobody hears you here: /join ROOM, or choose a room");
+            self.room_mut().draft.replace(&if action { format!("/me {text}") } else { text });
+            self.flash(match self.link {
+                Link::Connecting => "not connected yet: Enter says it as soon as you are in a room",
+                Link::Online | Link::Offline { .. } | Link::Ended { .. } => {
+                    "nobody hears you here: /join ROOM, or choose a room"
+                }
+            });
             return;
         }
         if waiting >= PENDING_MAX {

@@ -219,6 +219,20 @@ impl Desk {
         submitted
     }
 
+    /// The number of what was asked to join since, which is taken from the effects with all other requests.
+    pub(crate) fn join_requested(&mut self) -> u64 {
+        let mut joins = Vec::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Request(request, ask) => {
+                joins.extend(matches!(ask, Ask::Join { .. }).then_some(*request));
+                false
+            }
+            _ => true,
+        });
+        assert_eq!(joins.len(), 1, "one join");
+        joins[0]
+    }
+
     /// The server stores a message of ours as the next one of the lobby.
     pub(crate) fn stores(&mut self, message: &Outgoing) {
         self.log.push(("ada".to_owned(), message.text.clone()));
