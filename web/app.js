@@ -17,6 +17,10 @@ import { visitor } from './visitor.js';
 
 /** New messages within this time are told in one sentence to whoever listens. */
 const ANNOUNCE_MS = 700;
+/** Words that pass are shown for as long. */
+const TOAST_MS = 2_500;
+/** And why something cannot be, for longer. */
+const REFUSAL_MS = 8_000;
 const THEMES = ['system', 'light', 'dark'];
 /** A swipe is at least as long. */
 const SWIPE_PX = 60;
@@ -47,6 +51,8 @@ export class App {
   /** @type {Message[]} */
   #news = [];
   #isRouted = false;
+  /** What was on the screen, the latest first. @type {string[]} */
+  #looked = [];
 
   /** The key of the room on the screen. */
   get current() {
@@ -73,6 +79,13 @@ export class App {
     find('rooms').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     find('side').addEventListener('click', (event) => { if (event.target instanceof Element && event.target.closest('a')) this.slide(''); });
     this.#swipes();
+    // A file that is dropped would take the place of the page.
+    addEventListener('dragover', (event) => { if (event.dataTransfer?.types.includes('Files')) event.preventDefault(); });
+    addEventListener('drop', (event) => {
+      if (!event.dataTransfer?.types.includes('Files')) return;
+      event.preventDefault();
+      this.cannotTake();
+    });
     // Whoever was here before, in this tab or under a name, is no newcomer.
     if (tab.get('session') || browser.get('user')?.isChosen) this.session.start();
     else visitor().then(() => this.session.start());
@@ -101,6 +114,13 @@ export class App {
     return location.origin + location.pathname + this.addressOf(this.current) + where;
   }
 
+  /** The keys of all rooms and conversations but the one on the screen, those that were looked at last first. */
+  recent() {
+    const { order } = this.session.state;
+    const looked = this.#looked.filter((key) => order.includes(key));
+    return [...looked, ...order.filter((key) => !looked.includes(key))].filter((key) => key !== this.current);
+  }
+
   /** Goes to a room or conversation. @param {string} key */
   open(key) {
     if (key !== '') location.hash = this.addressOf(key);
@@ -117,13 +137,19 @@ export class App {
       try {
         key = await this.session.join(name);
       } catch (error) {
-        announce(error instanceof Error ? error.message : '');
-        key = state.order[0] ?? '';
+        const why = `${isolated(`#${name}`)}: ${error instanceof Error ? error.message : 'this room cannot be entered'}`;
+        key = this.current || (state.order[0] ?? '');
+        // The address tells where one is.
+        history.replaceState(null, '', key === '' ? location.pathname : this.addressOf(key));
+        if (key !== '') this.session.dispatch({ do: 'open', key });
+        this.#show(why, REFUSAL_MS);
+        return;
       }
     }
     if (key === '' || key === '@') return;
     const isOther = key !== this.current && this.current !== '';
     this.session.dispatch({ do: 'open', key });
+    this.#looked = [key, ...this.#looked.filter((other) => other !== key)];
     if (/^\d+$/.test(seq)) this.#timeline.jump(Number(seq));
     if (isOther && document.activeElement?.id !== 'nick' && !document.querySelector('dialog[open]')) {
       this.#timeline.focus();
@@ -184,6 +210,20 @@ export class App {
     announce(text);
   }
 
+  /** Files have no place yet. */
+  cannotTake() {
+    this.#say('Files and pictures cannot be sent yet: put them where others can open them, and send the link');
+  }
+
+  /** Says something that is over in a moment. @param {string} words @param {number} [ms] */
+  #show(words, ms = TOAST_MS) {
+    announce(words);
+    const toast = h('p', { class: 'toast', 'aria-hidden': 'true' }, words);
+    document.querySelector('.toast')?.remove();
+    (document.querySelector('dialog[open]') ?? document.body).append(toast);
+    setTimeout(() => toast.remove(), ms);
+  }
+
   /** @param {string} key */
   #tellTopic(key) {
     const room = this.session.room(key);
@@ -217,7 +257,7 @@ export class App {
 
   /** @param {string} text @param {string} words */
   async copy(text, words) {
-    if (await copyText(text)) announce(words);
+    if (await copyText(text)) this.#show(words);
     else this.#say('The browser does not let this page copy: select the text and copy it');
   }
 

@@ -20,6 +20,8 @@ const TYPING_MS = 3_000;
 const LIVE_MS = 30_000;
 /** A transport that worked when better ones did not is the first to be tried for as long. */
 const CARRIER_MS = 15 * 60_000;
+/** Pages of a room in which this user's name is looked for after an absence. */
+const MISSED_PAGES_MAX = 5;
 /** Rooms that a new tab joins again. */
 const ROOMS_MAX = 50;
 
@@ -161,7 +163,8 @@ export class Session {
     const row = {
       room: answer.room ?? name, seq: answer.seq ?? 0, members: Number(answer.members ?? 0), topic: answer.topic ?? '',
     };
-    this.dispatch({ do: 'joined', row });
+    this.dispatch({ do: 'joined', row, reads: this.#reads });
+    this.#seeMissed(`#${row.room}`);
     this.#remember();
     return `#${row.room}`;
   }
@@ -169,7 +172,11 @@ export class Session {
   /** Leaves a room, under any name that means it, or closes a private conversation. @param {string} key */
   async leave(key) {
     const { room } = key.startsWith('#') ? await this.#connection.request({ type: 'leave', room: key.slice(1) }) : {};
-    this.dispatch({ do: 'left', key: room === undefined ? key : `#${room}` });
+    const left = room === undefined ? key : `#${room}`;
+    this.dispatch({ do: 'left', key: left });
+    // Whoever comes back later begins there anew.
+    this.#reads = Object.fromEntries(Object.entries(this.#reads).filter(([name]) => `#${name}` !== left));
+    this.#asked.delete(left);
     this.#remember();
   }
 
@@ -263,6 +270,26 @@ export class Session {
     }
   }
 
+  /** Finds out what of a room's unread messages is meant for this user. @param {string} key */
+  async #seeMissed(key) {
+    const from = this.room(key)?.read ?? 0;
+    if (this.room(key)?.loaded || (this.room(key)?.unread ?? 0) === 0) return;
+    try {
+      /** @type {Incoming[]} */
+      const events = [];
+      let more = true;
+      for (let page = 0; more && page < MISSED_PAGES_MAX; page += 1) {
+        const after = events.at(-1)?.seq ?? from;
+        const answer = await this.#connection.request({ type: 'history', room: key.slice(1), limit: PAGE, after });
+        events.push(...(answer.events ?? []));
+        more = answer.more === true && (answer.events ?? []).length > 0;
+      }
+      this.dispatch({ do: 'missed', key, page: { type: 'history', events, more }, from });
+    } catch {
+      // The number of what is unread is known.
+    }
+  }
+
   /** What follows from the state as it is now: the current room is loaded up to its end, and its people are known. */
   #settle() {
     const room = this.room(this.state.current);
@@ -270,7 +297,7 @@ export class Session {
       const missing = room.seq - lastSeq(room);
       if (!room.loaded || (!room.atEnd && room.following && missing > WINDOW)) this.#load(room.key, 'latest', 0);
       else if (!room.atEnd && room.following) this.#load(room.key, 'after', lastSeq(room));
-      if (room.people === null && !this.#asked.has(room.key)) this.#people(room.key);
+      if ((room.people === null || room.isStale) && !this.#asked.has(room.key)) this.#people(room.key);
     }
     this.#keepReads();
   }
@@ -286,7 +313,7 @@ export class Session {
     } finally {
       // In a large room the list would be asked for with each change: it may be some seconds old.
       setTimeout(() => {
-        if (this.#asked.delete(key) && this.room(key)?.people === null) this.#schedule();
+        if (this.#asked.delete(key) && this.room(key)?.isStale) this.#schedule();
       }, 5_000);
     }
   }
@@ -325,6 +352,7 @@ export class Session {
     queueMicrotask(async () => {
       // The answer says what time it is.
       this.#connection.request({ type: 'ping' }).catch(() => {});
+      for (const name of joined) this.#seeMissed(`#${name}`);
       await Promise.all([...wanted].filter((name) => !joined.has(name)).map((name) => this.join(name).catch(() => {})));
       this.#settle();
       this.#pump();

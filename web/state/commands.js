@@ -32,7 +32,7 @@ export function understand(text) {
     case 'me': return word ? { do: 'say', text: word, action: true } : { do: 'wrong', why: '/me wants what you do' };
     case 'msg': {
       const to = /^(\S+)\s+([\s\S]+)$/.exec(word);
-      return to ? { do: 'tell', nick: to[1], text: to[2] } : { do: 'wrong', why: '/msg wants a nick and a text' };
+      return to ? { do: 'tell', nick: to[1].replace(/^@(?=.)/, ''), text: to[2] } : { do: 'wrong', why: '/msg wants a nick and a text' };
     }
     case 'nick': return word ? { do: 'nick', word } : { do: 'wrong', why: '/nick wants a name' };
     case 'join': return word ? { do: 'join', word: word.replace(/^#/, '') } : { do: 'wrong', why: '/join wants a room' };

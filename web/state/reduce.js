@@ -31,7 +31,8 @@ export function reduce(state, action) {
     case 'welcome': return welcome(state, action.welcome, action.via, action.reads);
     case 'event': return event(state, action.event, action.now, action.elapsed);
     case 'page': return page(state, action.key, action.page, action.where, action.edge);
-    case 'joined': return joined(state, action.row);
+    case 'joined': return joined(state, action.row, action.reads);
+    case 'missed': return missed(state, action.key, action.page, action.from);
     case 'left': return withoutRoom(state, action.key);
     case 'people': return people(state, action.key, action.people);
     case 'open': return open(state, action.key);
@@ -141,18 +142,10 @@ function welcome(before, welcome, via, reads) {
     state = { ...state, rooms };
   }
   for (const row of welcome.rooms ?? []) {
-    state = joined(state, row);
-    state = inRoom(state, `#${row.room}`, (room) => {
-      const known = reads[row.room];
-      if (room.loaded || known === undefined || known > row.seq) {
-        const read = room.loaded ? room.read : row.seq;
-        // What a resumed session missed follows by itself; anything else is loaded.
-        const atEnd = room.atEnd && (welcome.resumed === true || room.seq >= row.seq);
-        return { ...room, read, atEnd, people: null };
-      }
-      const unread = row.seq - known;
-      return { ...room, read: known, unread, line: unread > 0 ? known : null, people: null };
-    });
+    state = joined(state, row, reads);
+    // What a resumed session missed follows by itself; anything else is loaded.
+    state = inRoom(state, `#${row.room}`, (room) => (
+      { ...room, atEnd: room.atEnd && (welcome.resumed === true || room.seq >= row.seq) }));
   }
   return state;
 }
@@ -160,14 +153,42 @@ function welcome(before, welcome, via, reads) {
 /**
  * @param {State} state
  * @param {{ room: string, seq: number, members: number, topic: string }} row
+ * @param {Record<string, number>} reads how far each room was read, by name
  * @returns {State}
  */
-function joined(state, row) {
+function joined(state, row, reads) {
   const key = `#${row.room}`;
-  return inRoom(withRoom(state, key), key, (room) => ({
-    ...room, joined: true, topic: row.topic, members: row.members,
-    seq: room.loaded ? room.seq : row.seq, read: room.joined || room.loaded ? room.read : row.seq,
-  }));
+  return inRoom(withRoom(state, key), key, (before) => {
+    const room = { ...before, joined: true, topic: row.topic, members: row.members, isStale: true };
+    if (before.loaded) return room;
+    const known = reads[row.room];
+    // Whoever was never here missed nothing; another history has fewer numbers than were read.
+    if (known === undefined || known > row.seq) return { ...room, seq: row.seq, read: before.joined ? before.read : row.seq };
+    const unread = row.seq - known;
+    return { ...room, seq: row.seq, read: known, unread, line: unread > 0 ? known : null };
+  });
+}
+
+/**
+ * What was said while one was away, as far as it is known: who is named in it, and what of it others said.
+ * @param {State} state
+ * @param {string} key
+ * @param {Incoming} page
+ * @param {number} from the number up to which everything was read when it was asked for
+ * @returns {State}
+ */
+function missed(state, key, page, from) {
+  const items = (page.events ?? []).map((event) => itemOf(event, state.me.nick));
+  const others = items.filter((item) => item?.kind === 'message' && !item.own);
+  const named = others.filter((item) => item?.kind === 'message' && mentions(item.text, state.me.nick));
+  return inRoom(state, key, (room) => {
+    if (room.read !== from || room.unread === 0) return room;
+    const unread = Math.max(others.length, page.more ? room.unread : 0);
+    if (unread === 0) return markRead(room, room.seq);
+    // What one said oneself just before is not news.
+    const line = (others[0]?.seq ?? from + 1) - 1;
+    return { ...room, unread, line, read: line, mentions: Math.max(room.mentions, named.length) };
+  });
 }
 
 /**
@@ -187,7 +208,7 @@ function event(state, event, now, elapsed) {
     case 'joined': return came(next, event, now);
     case 'left': return went(next, event, now);
     case 'renamed': return renamed(next, event, now);
-    case 'members': return inRoom(next, `#${event.room}`, (room) => ({ ...room, members: event.count ?? 0, people: null }));
+    case 'members': return inRoom(next, `#${event.room}`, (room) => ({ ...room, members: event.count ?? 0, isStale: true }));
     case 'typing': {
       return inRoom(next, `#${event.room}`, (room) => (
         { ...room, typing: { ...room.typing, [from.nick]: elapsed + TYPING_MS } }));
@@ -321,7 +342,7 @@ function people(state, key, answer) {
     { nick: one.nick, via: [...new Set(one.sessions.map((/** @type {any} */ session) => session.via))] }));
   const seenVia = { ...state.seenVia };
   for (const { nick, via } of list) for (const one of via) if (nick !== state.me.nick) seenVia[one] ??= nick;
-  return inRoom({ ...state, seenVia }, key, (room) => ({ ...room, people: sorted(list), members: answer.count ?? list.length }));
+  return inRoom({ ...state, seenVia }, key, (room) => ({ ...room, people: sorted(list), isStale: false, members: answer.count ?? list.length }));
 }
 
 /** @param {Member[]} people */

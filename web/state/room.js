@@ -16,7 +16,7 @@ const COMINGS_MAX = 40;
 export function emptyRoom(key) {
   const isPerson = key.startsWith('@');
   return {
-    key, name: key.slice(1), isPerson, joined: isPerson, topic: '', members: 0, people: null, seq: 0, items: [],
+    key, name: key.slice(1), isPerson, joined: isPerson, topic: '', members: 0, people: null, isStale: false, seq: 0, items: [],
     // A private conversation lives in this window only: there is nothing to load.
     loaded: isPerson, atStart: isPerson, atEnd: isPerson,
     following: true, read: 0, unread: 0, mentions: 0, line: null, typing: {},

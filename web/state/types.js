@@ -41,11 +41,11 @@
 /** @typedef {{ nick: string, via: string[] }} Member */
 
 /**
- * A room or a private conversation. Its `items` are a window onto the history without holes: at most a few hundred,
+ * A room or a private conversation. Its `people` may be older than its count: then they are stale. Its `items` are a window onto the history without holes: at most a few hundred,
  * however long the history is.
  * @typedef {{
  *   key: string, name: string, isPerson: boolean, joined: boolean, topic: string, members: number,
- *   people: Member[] | null, seq: number, items: Item[], loaded: boolean, atStart: boolean, atEnd: boolean,
+ *   people: Member[] | null, isStale: boolean, seq: number, items: Item[], loaded: boolean, atStart: boolean, atEnd: boolean,
  *   following: boolean, read: number, unread: number, mentions: number, line: number | null,
  *   typing: Record<string, number>,
  * }} Room
@@ -79,7 +79,8 @@
  *   | { do: 'welcome', welcome: Incoming, via: string, reads: Record<string, number> }
  *   | { do: 'event', event: Incoming, now: number, elapsed: number }
  *   | { do: 'page', key: string, page: Incoming, where: 'latest' | 'before' | 'after' | 'around', edge: number }
- *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string } }
+ *   | { do: 'joined', row: { room: string, seq: number, members: number, topic: string }, reads: Record<string, number> }
+   | { do: 'missed', key: string, page: Incoming, from: number }
  *   | { do: 'left', key: string }
  *   | { do: 'people', key: string, people: Incoming }
  *   | { do: 'open', key: string }

@@ -64,7 +64,18 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
-    this.#input.addEventListener('input', () => this.#changed());
+    this.#input.addEventListener('input', () => {
+      // What was brought back and changed is a text of its own.
+      this.#recalled = 0;
+      this.#changed();
+    });
+    this.#input.addEventListener('paste', (event) => {
+      const data = event.clipboardData;
+      if (data && data.files.length > 0 && !data.types.includes('text/plain')) {
+        event.preventDefault();
+        this.#app.cannotTake();
+      }
+    });
     this.#input.addEventListener('blur', () => this.#propose([]));
   }
 
@@ -191,15 +202,17 @@ export class Composer {
 
   async #complete() {
     const { selectionStart: at, value } = this.#input;
-    const word = /(?:^|\s)([@#:/][^\s]*)$/u.exec(value.slice(0, at))?.[1] ?? '';
+    const told = /^\/msg\s+([^\s@]\S*)$/iu.exec(value.slice(0, at))?.[1];
+    const word = told ?? /(?:^|\s)([@#:/][^\s]*)$/u.exec(value.slice(0, at))?.[1] ?? '';
     this.#wordStart = at - word.length;
-    const rest = word.slice(1).toLowerCase();
+    const rest = (told ?? word.slice(1)).toLowerCase();
     const { state } = this.#app.session;
     /** @type {Proposal[]} */
     let found = [];
-    if (word.startsWith('@')) {
+    if (told !== undefined || word.startsWith('@')) {
+      const sign = told === undefined ? '@' : '';
       const nicks = (state.rooms[this.#key]?.people ?? []).map((one) => one.nick).filter((nick) => nick !== state.me.nick);
-      found = matching(nicks, rest).map((nick) => ({ insert: `@${nick} `, shown: nick, note: '' }));
+      found = matching(nicks, rest).map((nick) => ({ insert: `${sign}${nick} `, shown: nick, note: '' }));
     } else if (word.startsWith('#')) {
       const rooms = state.order.filter((key) => key.startsWith('#')).map((key) => key.slice(1));
       found = matching(rooms, rest).map((room) => ({ insert: `#${room} `, shown: `#${room}`, note: '' }));

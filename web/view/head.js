@@ -60,7 +60,8 @@ export class Head {
     const waiting = pending.filter((message) => message.state !== 'failed').length;
     let words = '';
     if (link.phase === 'ended') words = link.reason || 'The server ended this session.';
-    if (link.phase === 'waiting' || link.phase === 'connecting') {
+    // Before it begins to connect, nothing is away.
+    if (link.since > 0 && (link.phase === 'waiting' || link.phase === 'connecting')) {
       const left = BANNER_MS - (elapsed() - link.since);
       if (left > 0) this.#timer = window.setTimeout(() => this.render(this.#app.session.state), left + 20);
       else {

@@ -1,19 +1,27 @@
-// To another room: one of those that there are, or a new one; also the quick way between one's own.
+// To a room or a person: those of one's own, the latest first, then all others there are; a new room is the last choice.
 
 /** @import { App } from '../app.js' */
 import { plural } from '../state/words.js';
 import { h, panel } from './dom.js';
 
+/** Choices that are shown at a time. */
+const CHOICES_MAX = 40;
+
+/** @typedef {{ name: string, topic: string, note: string, letters: string, go: () => void }} Choice */
+
 /** @param {App} app */
 export async function open(app) {
-  const input = h('input', { type: 'text', 'aria-label': 'Room', placeholder: 'Name of a room', enterkeyhint: 'go', dir: 'auto', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: app.session.state.limits?.room_chars ?? 50 });
+  const { state } = app.session;
+  const input = h('input', {
+    type: 'text', role: 'combobox', 'aria-label': 'Room or person', 'aria-expanded': 'true', 'aria-controls': 'choices',
+    'aria-autocomplete': 'list', placeholder: 'Room or person', enterkeyhint: 'go', dir: 'auto', autocomplete: 'off',
+    autocapitalize: 'none', spellcheck: 'false', maxlength: state.limits?.room_chars ?? 50,
+  });
   const error = h('p', { class: 'error', role: 'alert', hidden: true });
-  const list = h('ul', { class: 'results', 'aria-label': 'Rooms' });
-  const form = h('form', { class: 'search' }, input, h('button', { type: 'submit', class: 'main-button' }, 'Join'));
-  const dialog = panel('Join or create a room', 'middle', form, error, list);
-  /** @type {{ room: string, members: number, topic: string }[]} */
-  let rooms = [];
-  const go = async (/** @type {string} */ name) => {
+  const list = h('ul', { id: 'choices', class: 'results', role: 'listbox', 'aria-label': 'Rooms and people' });
+  const form = h('form', { class: 'search' }, input, h('button', { type: 'submit', class: 'main-button' }, 'Go'));
+  const dialog = panel('Go to a room or a person', 'middle', form, error, list);
+  const join = async (/** @type {string} */ name) => {
     try {
       const key = await app.session.join(name);
       dialog.close();
@@ -23,31 +31,76 @@ export async function open(app) {
       error.textContent = reason instanceof Error ? reason.message : '';
     }
   };
+  const goTo = (/** @type {string} */ key) => {
+    dialog.close();
+    app.open(key);
+  };
+  /** @type {Map<string, Choice>} */
+  const known = new Map();
+  for (const key of app.recent()) {
+    const { name, isPerson, topic, members } = state.rooms[key];
+    const note = isPerson ? 'private' : plural(members, 'member');
+    known.set(key, { name: isPerson ? name : key, topic, note, letters: name.toLowerCase(), go: () => goTo(key) });
+  }
+  for (const room of Object.values(state.rooms)) {
+    for (const { nick } of room.people ?? []) {
+      const key = `@${nick}`;
+      if (nick === state.me.nick || known.has(key)) continue;
+      known.set(key, { name: nick, topic: '', note: 'person', letters: nick.toLowerCase(), go: () => goTo(key) });
+    }
+  }
+  /** @type {Choice[]} */
+  let shown = [];
+  let chosen = 0;
+  const mark = () => {
+    [...list.children].forEach((row, index) => row.setAttribute('aria-selected', String(index === chosen)));
+    if (shown.length > 0) input.setAttribute('aria-activedescendant', `choice-${chosen}`);
+    else input.removeAttribute('aria-activedescendant');
+    list.children[chosen]?.scrollIntoView({ block: 'nearest' });
+  };
   const show = () => {
     const name = input.value.trim().replace(/^#/, '');
-    const letters = name.toLowerCase();
-    const found = rooms.filter((row) => row.room.toLowerCase().includes(letters)).slice(0, 40);
-    const isNew = name !== '' && !rooms.some((row) => row.room.toLowerCase() === letters);
-    list.replaceChildren(...found.map((row) => choice(`#${row.room}`, row.topic, plural(row.members, 'member'), () => go(row.room))),
-      isNew ? choice(`Create #${name}`, '', '', () => go(name)) : '');
+    const letters = name.toLowerCase().replace(/^@(?=.)/, '');
+    const has = [...known.values()].filter((choice) => choice.letters.includes(letters));
+    // A name that begins so comes before one that has it somewhere; else the order stays.
+    shown = [...has.filter((choice) => choice.letters.startsWith(letters)), ...has.filter((choice) => !choice.letters.startsWith(letters))].slice(0, CHOICES_MAX);
+    const isNew = name !== '' && !name.startsWith('@') && !known.has(`#${name}`) && !known.has(`#${letters}`);
+    if (isNew) shown.push({ name: `Create #${name}`, topic: '', note: '', letters, go: () => join(name) });
+    chosen = 0;
+    error.hidden = true;
+    list.replaceChildren(...shown.map((choice, index) => row(choice, index)));
+    mark();
   };
   input.addEventListener('input', show);
+  input.addEventListener('keydown', (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by === undefined || shown.length === 0) return;
+    event.preventDefault();
+    chosen = (chosen + by + shown.length) % shown.length;
+    mark();
+  });
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const name = input.value.trim().replace(/^#/, '');
-    if (name !== '') go(name);
+    shown[chosen]?.go();
   });
   input.focus();
-  try {
-    rooms = (await app.session.rooms()).rooms ?? [];
-  } catch {
-    rooms = app.session.state.order.filter((key) => key.startsWith('#')).map((key) => app.session.state.rooms[key]).map((room) => ({ room: room.name, members: room.members, topic: room.topic }));
-  }
   show();
+  try {
+    const { rooms = [] } = await app.session.rooms();
+    for (const { room, members, topic } of rooms) {
+      const key = `#${room}`;
+      if (!known.has(key)) known.set(key, { name: key, topic, note: plural(members, 'member'), letters: room.toLowerCase(), go: () => join(room) });
+    }
+    if (dialog.open) show();
+  } catch {
+    // One's own are there without the server.
+  }
 }
 
-/** @param {string} name @param {string} topic @param {string} note @param {() => void} act */
-function choice(name, topic, note, act) {
-  return h('li', null, h('button', { type: 'button', class: 'result line-result', onclick: act },
-    h('bdi', { class: 'room-name' }, name), h('span', { class: 'cut note', dir: 'auto' }, topic), h('span', { class: 'note' }, note)));
+/** @param {Choice} choice @param {number} index */
+function row({ name, topic, note, go }, index) {
+  const line = h('li', { id: `choice-${index}`, class: 'result line-result', role: 'option', 'aria-selected': 'false' },
+    h('bdi', { class: 'room-name' }, name), h('span', { class: 'cut note', dir: 'auto' }, topic), h('span', { class: 'note' }, note));
+  line.addEventListener('click', go);
+  return line;
 }

@@ -113,7 +113,7 @@ test('a whole journey by keyboard alone', async () => {
   await keys.press('Enter');
   await page.getByRole('article', { name: /indeed/ }).waitFor();
   await keys.press('Control+k');
-  await focused('textbox', 'Room');
+  await focused('combobox', 'Room or person');
   await keys.type('design');
   await keys.press('Enter');
   await page.getByRole('heading', { name: '#design' }).waitFor();

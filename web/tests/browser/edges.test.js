@@ -120,7 +120,7 @@ test('every character can be the first of a message', async () => {
   await page.evaluate(() => document.querySelector('#message').dispatchEvent(new Event('keydown', { bubbles: true, cancelable: true })));
   // A shortcut is where it is, whatever is written there.
   await press(page, '#message', { key: 'л', code: 'KeyK', ctrlKey: true });
-  await page.getByRole('dialog', { name: 'Join or create a room' }).waitFor();
+  await page.getByRole('dialog', { name: 'Go to a room or a person' }).waitFor();
   assert.deepEqual(faults, []);
   await context.close();
 });
@@ -299,7 +299,7 @@ test('commands do what they do in the text protocol', async () => {
     await line(words);
   }
   await say(page, '/rooms');
-  await page.getByRole('dialog', { name: 'Join or create a room' }).getByText('#tea').waitFor();
+  await page.getByRole('dialog', { name: 'Go to a room or a person' }).getByText('#tea').waitFor();
   await page.keyboard.press('Escape');
   await say(page, '/leave');
   await page.getByRole('link', { name: 'other', exact: true }).waitFor({ state: 'detached' });

@@ -96,8 +96,32 @@ test('typing ends with the message, or with time', () => {
 });
 
 test('a room that is left is gone, and another one is current', () => {
-  const state = after(...begin, { do: 'joined', row: { room: 'dev', seq: 0, members: 1, topic: '' } }, { do: 'left', key: '#lobby' });
+  const state = after(...begin, { do: 'joined', row: { room: 'dev', seq: 0, members: 1, topic: '' }, reads: {} }, { do: 'left', key: '#lobby' });
   assert.deepEqual([state.order, state.current], [['#dev'], '#dev']);
+});
+
+test('a room that is entered again has what was missed, and who is named in it', () => {
+  const row = { room: 'dev', seq: 7, members: 2, topic: '' };
+  const back = after(...begin, { do: 'joined', row, reads: { dev: 3 } });
+  const room = back.rooms['#dev'];
+  assert.deepEqual([room.read, room.unread, room.mentions, room.line], [3, 4, 0, 3]);
+  const events = [4, 5, 6, 7].map((seq) => message(seq, { room: 'dev', text: seq === 5 ? 'ada?' : 'x', own: seq === 4 }));
+  const seen = reduce(back, { do: 'missed', key: '#dev', page: { type: 'history', events, more: false }, from: 3 }).rooms['#dev'];
+  assert.deepEqual([seen.unread, seen.mentions, seen.read, seen.line], [3, 1, 4, 4], 'one’s own of another device is not news');
+  const late = reduce(reduce(back, { do: 'read', key: '#dev', seq: 7 }), { do: 'missed', key: '#dev', page: { type: 'history', events }, from: 3 });
+  assert.equal(late.rooms['#dev'].unread, 0, 'what was read meanwhile stays read');
+  assert.equal(after(...begin, { do: 'joined', row, reads: {} }).rooms['#dev'].unread, 0, 'whoever was never there missed nothing');
+});
+
+test('a list of people stays until there is a newer one', () => {
+  const list = { type: 'members', count: 2, members: [{ nick: 'ada', sessions: [] }, { nick: 'bob', sessions: [] }] };
+  const known = after(...begin, { do: 'people', key: '#lobby', people: list });
+  assert.equal(known.rooms['#lobby'].isStale, false);
+  const changed = reduce(known, heard({ type: 'members', room: 'lobby', count: 150, time }));
+  const again = reduce(changed, { do: 'welcome', welcome: { ...welcome, resumed: true }, via: 'websocket', reads: {} });
+  for (const { rooms } of [changed, again]) {
+    assert.deepEqual([rooms['#lobby'].people?.map(({ nick }) => nick), rooms['#lobby'].isStale], [['ada', 'bob'], true]);
+  }
 });
 
 test('events of types that are not known change nothing', () => {
