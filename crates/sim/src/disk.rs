@@ -1,5 +1,6 @@
 //! The disk: a store whose commits can fail for want of space, and which forgets what was not committed in a crash.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use switchboard_core::{Epoch, Seq, Time};
 use switchboard_store::{Batch, IdRecord, Loaded, MemorySettings, MemoryStore, Reader, Store, StoreError};
@@ -13,6 +14,8 @@ pub(crate) struct Disk {
     store: MemoryStore,
     /// No commit finds room.
     pub(crate) full: bool,
+    /// Another program holds a lock: no commit begins.
+    pub(crate) locked: bool,
 }
 
 impl Disk {
@@ -20,7 +23,12 @@ impl Disk {
     pub(crate) fn new(seed: u64) -> Result<Self, StoreError> {
         let mut secret = [0; 32];
         secret[..8].copy_from_slice(&seed.to_be_bytes());
-        Ok(Self { epoch: Epoch(seed), secret, committed: Vec::new(), store: store()?, full: false })
+        Ok(Self { epoch: Epoch(seed), secret, committed: Vec::new(), store: store()?, full: false, locked: false })
+    }
+
+    /// Whether a commit would be made.
+    pub(crate) const fn takes_commits(&self) -> bool {
+        !self.full && !self.locked
     }
 
     /// The process is gone: what it had not committed is lost.
@@ -49,6 +57,9 @@ impl Disk {
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if self.full {
             return Err(StoreError::Full);
+        }
+        if self.locked {
+            return Err(StoreError::Busy { path: PathBuf::from("the disk") });
         }
         self.store.commit(batch)?;
         self.committed.push(batch.clone());

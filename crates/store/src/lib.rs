@@ -12,7 +12,7 @@ use std::sync::Arc;
 use switchboard_core::output::HistoryRange;
 use switchboard_core::{Pos, Seq, Time};
 
-pub use error::StoreError;
+pub use error::{Severity, StoreError};
 pub use memory::{MemorySettings, MemoryStore};
 pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
 pub use sqlite::{Durability, SqliteSettings, SqliteStore};
@@ -37,7 +37,7 @@ pub trait Store: Send {
     /// reader at once, and is deleted bit by bit by [`Store::index`], so that no trim makes a commit slow.
     ///
     /// # Errors
-    /// [`StoreError::Full`] may be tried again with the same batch; after any other error the store must not be used.
+    /// Of [`Severity::Danger`]: the store must not be used any more. After any other the same batch may be tried again.
     /// [`StoreError::Inconsistent`]: a number or a position does not follow the stored ones, a room's time goes back,
     /// or an event is not a durable one.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
@@ -68,6 +68,23 @@ pub trait Store: Send {
     /// # Errors
     /// The file system cannot be asked.
     fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
+
+    /// Whether commits can be made again after one failed with [`Severity::Wait`], and that what failed does not come
+    /// back after a restart. It writes a little.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`]: it cannot.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Looks whether the store is still where it was opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`]: its files were deleted or replaced.
+    fn look(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Whether [`Store::commit`] waits for no disk: then it needs no thread of its own.
     fn is_instant(&self) -> bool;

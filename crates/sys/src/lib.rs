@@ -19,6 +19,8 @@ mod ring;
 #[path = "no_ring.rs"]
 mod ring;
 mod round_trip;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 #[cfg(feature = "allocator")]
 pub use allocator::return_freed_memory_at_once;

@@ -51,6 +51,16 @@ impl Rooms {
         self.recent.remember(room, id, text, action, seq, time);
     }
 
+    /// Forgets a room that was made by entries whose events were not stored.
+    pub fn forget_room(&mut self, room: &str) {
+        self.by_name.remove(room);
+    }
+
+    /// Forgets a message id whose message was not stored: the same message may be said again.
+    pub fn forget_id(&mut self, room: &str, id: &str) {
+        self.recent.forget(room, id);
+    }
+
     /// Applies the next entry. Each gives exactly one outcome.
     pub fn apply(&mut self, entry: &Entry) -> Applied {
         self.clock = self.clock.max(entry.time);

@@ -74,6 +74,16 @@ impl Recent {
         }
     }
 
+    /// Forgets one id, which is one of the latest.
+    pub(super) fn forget(&mut self, room: &str, id: &str) {
+        let key = key(room, id);
+        if self.uses.remove(&key).is_some()
+            && let Some(place) = self.order.iter().rposition(|(known, _)| *known == key)
+        {
+            self.order.remove(place);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.uses.len()
     }

@@ -117,6 +117,14 @@ impl RoomsHere {
         }
     }
 
+    /// The room has no event after all: what would have been its first was not stored.
+    pub(super) fn note_no_history(&mut self, room: RoomId) {
+        let here = &mut self[room];
+        if std::mem::replace(&mut here.has_history, false) {
+            self.without_history += 1;
+        }
+    }
+
     /// The number of members changed and is to be told, as soon as it may be.
     pub(super) fn want_count(&mut self, room: RoomId, now: Time) {
         let here = &mut self[room];

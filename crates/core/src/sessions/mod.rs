@@ -15,6 +15,7 @@ mod rates;
 mod recent;
 mod resume;
 mod settle;
+mod take_back;
 mod telling;
 mod token;
 mod turn;

@@ -6,7 +6,7 @@ use crate::event::{Body, Event};
 use crate::ids::{Pos, RoomId, SessionId};
 use crate::limits::{RECENT_BYTES_MAX, RECENT_EVENT_BYTES};
 use smallvec::SmallVec;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// An event that a session missed, and whether another session of its user caused it.
@@ -68,6 +68,12 @@ impl Recent {
     /// A session follows positions from here on.
     pub(super) const fn follow(&mut self) {
         self.followers += 1;
+    }
+
+    /// Forgets events that were not stored.
+    pub(super) fn forget(&mut self, events: &BTreeSet<Pos>) {
+        self.events.retain(|(event, _)| !events.contains(&event.pos));
+        self.bytes = self.events.iter().map(|(event, _)| weight(event)).sum();
     }
 
     /// A session that followed positions ended. With the last one everything is forgotten.

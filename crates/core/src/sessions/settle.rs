@@ -82,6 +82,12 @@ fn acknowledge(pending: Pending, seq: Seq, time: Time, duplicate: bool) -> Outpu
 }
 
 fn refuse(pending: Pending, code: Code) -> Output {
-    let message = if code == Code::IdConflict { "this id was used for another message" } else { code.as_str() };
-    Output::Reply { to: pending.connection, reply: Reply::Refused(code.refuse(pending.reference, message)) }
+    let sentence = match code {
+        Code::IdConflict => "this id was used for another message",
+        Code::StorageFull => "this could not be stored: the disk is full, or another program keeps it locked",
+        Code::ShuttingDown => "this was not stored: the server is going down",
+        _ => code.as_str(),
+    };
+    let refusal = code.refuse(pending.reference, sentence);
+    Output::Reply { to: pending.connection, reply: Reply::Refused(refusal) }
 }

@@ -1,6 +1,6 @@
 //! The engine at work: gathers one batch while the one before it commits, and lets effects leave when theirs is stored.
 
-use super::mailbox::{Mailbox, Notices, Wants, Worker};
+use super::mailbox::{Mailbox, Notices, Stalled, Wants, Worker};
 use super::{Engine, Gathered};
 use crate::clock::Clock;
 use crate::message::{ToEngine, ToShard};
@@ -11,7 +11,7 @@ use crate::storage::{Committed, Writer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use switchboard_core::{Body, CloseReason, Event};
+use switchboard_core::{Body, CloseReason, Code, Event};
 
 /// What an operator may set of it.
 #[derive(Clone, Debug)]
@@ -142,6 +142,18 @@ impl Driver {
         {
             self.dispatch(worker, batch);
         }
+        if let Some(Stalled { batch, rooms, is_sure }) = notices.stalled
+            && let Some(held) = self.committing.take()
+        {
+            let left = self.engine.stall(held, batch, rooms, is_sure);
+            self.dispatch(worker, left);
+        }
+        if notices.refuse {
+            self.engine.refuse_parked(Code::StorageFull);
+        }
+        if notices.resumed {
+            self.engine.resume();
+        }
         self.shards_done += notices.shards_done;
         if notices.shut_down && self.ending.is_none() {
             tracing::info!("shutting down");
@@ -207,6 +219,7 @@ impl Driver {
         if !self.closed_all {
             if quiet {
                 self.closed_all = true;
+                self.engine.refuse_parked(Code::ShuttingDown);
                 self.engine.close_all(CloseReason::ShuttingDown);
                 self.leave(Worker::Own, mailbox);
             }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use switchboard_core::Seq;
+use switchboard_store::{Batch, RoomRecord};
 
 /// What waits for the engine. A shard never waits for it: what does not fit stays with the shard.
 ///
@@ -25,6 +26,12 @@ pub struct Notices {
     pub committed: bool,
     /// The storage can, or cannot, be written.
     pub writable: Option<bool>,
+    /// Nothing can be stored for now, and the commit under way was not.
+    pub stalled: Option<Stalled>,
+    /// What waits to be stored has waited long enough.
+    pub refuse: bool,
+    /// What waited can be stored.
+    pub resumed: bool,
     /// The storage failed for good; the text is for the log.
     pub failed: Option<String>,
     /// Rooms with events that are older than the retention, and the first number that is to stay.
@@ -33,6 +40,17 @@ pub struct Notices {
     pub shut_down: bool,
     /// A shard has no connection any more, after it was told to close them all.
     pub shards_done: usize,
+}
+
+/// A commit that cannot be made for now.
+#[derive(Debug)]
+pub struct Stalled {
+    /// What was to be stored. Nothing of it is.
+    pub batch: Batch,
+    /// Every room as it is stored.
+    pub rooms: Vec<RoomRecord>,
+    /// Nothing of it comes back after a restart: it may be refused.
+    pub is_sure: bool,
 }
 
 /// Who is at work on the engine.

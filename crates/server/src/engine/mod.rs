@@ -4,15 +4,18 @@ pub mod desk;
 pub mod driver;
 pub mod mailbox;
 mod routes;
+mod stall;
 
 use crate::message::{Published, ToEngine, ToShard};
 use crate::sequencer::Sequencer;
+use crate::shard::Shard;
 use routes::Routes;
+use stall::{Parked, Repeated};
 use std::sync::Arc;
 use switchboard_core::output::Output;
 use switchboard_core::sessions::{Counts, SessionsSettings};
 use switchboard_core::{
-    CloseReason, Code, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, Sessions, Ticket, Time,
+    CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, Sessions, Ticket, Time,
 };
 use switchboard_store::{Batch, Trim};
 
@@ -31,11 +34,22 @@ pub struct Gathered {
     pub commands: usize,
     /// How many bytes of commands are in it.
     pub bytes: usize,
+    /// For each event to be stored, who waits for its acknowledgement.
+    askers: Vec<Option<ConnectionId>>,
+    /// Acknowledgements of what was said before.
+    repeated: Vec<Repeated>,
 }
 
 impl Gathered {
     fn new(shards: usize) -> Self {
-        Self { store: Batch::default(), shards: (0..shards).map(|_| Vec::new()).collect(), commands: 0, bytes: 0 }
+        Self {
+            store: Batch::default(),
+            shards: (0..shards).map(|_| Vec::new()).collect(),
+            commands: 0,
+            bytes: 0,
+            askers: Vec::new(),
+            repeated: Vec::new(),
+        }
     }
 
     /// Whether nothing was applied: nothing is to be stored, and nothing is to leave. Commands without effect count, or
@@ -63,6 +77,10 @@ pub struct Engine<Q> {
     gathered: Gathered,
     outputs: Vec<Output>,
     reserved: Pos,
+    /// What waits while nothing can be stored; none while the storage works.
+    parked: Option<Parked>,
+    /// Events that were counted as stored and are not.
+    counted_before: u64,
     /// Counters for the metrics; the driver takes them.
     pub tally: Tally,
 }
@@ -80,6 +98,8 @@ impl<Q: Sequencer> Engine<Q> {
             gathered: Gathered::new(shards),
             outputs: Vec::new(),
             reserved,
+            parked: None,
+            counted_before: 0,
             tally: Tally::default(),
         }
     }
@@ -97,9 +117,17 @@ impl<Q: Sequencer> Engine<Q> {
             }
             ToEngine::Request { connection, request } => {
                 let entry = self.sessions.admit(now, connection, *request, &self.rooms, &mut self.outputs);
-                if let Some(entry) = entry {
-                    self.sequencer.submit(entry);
-                    self.run_sequence();
+                match (entry, &mut self.parked) {
+                    (None, _) => {}
+                    (Some(entry), None) => {
+                        self.sequencer.submit(entry);
+                        self.run_sequence();
+                    }
+                    (Some(entry), Some(parked)) => {
+                        if let Err(entry) = parked.add(entry) {
+                            self.refuse(entry, Code::StorageFull);
+                        }
+                    }
                 }
             }
             ToEngine::Disconnect { connection } => {
@@ -124,7 +152,12 @@ impl<Q: Sequencer> Engine<Q> {
     }
 
     /// Orders that the events of a room below `seq` be forgotten.
+    ///
+    /// While nothing can be stored, nothing is forgotten either: whoever orders it does so again.
     pub fn trim(&mut self, now: Time, room: Arc<str>, seq: Seq) {
+        if self.parked.is_some() {
+            return;
+        }
         self.sequencer.submit(Entry { ticket: Ticket(0), room, time: now, kind: EntryKind::TrimBefore { seq } });
         self.run_sequence();
         self.route();
@@ -156,7 +189,9 @@ impl<Q: Sequencer> Engine<Q> {
     /// Takes the batch: what is applied from here on belongs to the next one.
     pub fn take(&mut self) -> Gathered {
         let next = self.sessions.next_pos();
-        if next + BATCH_POSITIONS > self.reserved {
+        // While nothing can be stored, positions are given beyond the bound: an event that is not stored is known to no
+        // session of a later process, and one that is stored comes after all that are.
+        if next + BATCH_POSITIONS > self.reserved && self.parked.is_none() {
             self.reserved = next + BATCH_POSITIONS + RESERVE;
             self.gathered.store.reserve_pos = Some(self.reserved);
         }
@@ -182,9 +217,25 @@ impl<Q: Sequencer> Engine<Q> {
             if let Outcome::Trimmed { first } = applied.outcome {
                 self.gathered.store.trims.push(Trim { room: applied.room.clone(), before: first });
             }
-            if let Some(event) = self.sessions.settle(applied, &mut self.outputs) {
-                self.tally.stored += 1;
+            // So that the answer is the first of what this gives.
+            self.route();
+            let repeats = matches!(applied.outcome, Outcome::Duplicate { .. });
+            let event = self.sessions.settle(applied, &mut self.outputs);
+            let answered = match self.outputs.first() {
+                Some(Output::Reply { to, reply: Reply::Ack { .. } }) => Some(*to),
+                _ => None,
+            };
+            if let Some(event) = event {
+                // What is applied again was counted before.
+                match self.counted_before.checked_sub(1) {
+                    Some(left) => self.counted_before = left,
+                    None => self.tally.stored += 1,
+                }
                 self.gathered.store.events.push(event);
+                self.gathered.askers.push(answered);
+            } else if let Some(to) = answered.filter(|_| repeats) {
+                let place = self.gathered.shards[Shard::of(to)].len();
+                self.gathered.repeated.push(Repeated { to, place, entry });
             }
             self.route();
         }

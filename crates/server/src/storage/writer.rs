@@ -1,14 +1,17 @@
 //! The writer: commits one batch after the other, indexes behind them, and watches the disk.
 
+mod stall;
+
 use crate::engine::desk::Desk;
 use crate::engine::mailbox::Mailbox;
 use crate::metrics::Metrics;
-use std::sync::atomic::{AtomicU64, Ordering};
+use stall::{Complaints, Outcome, Stall};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use switchboard_core::Time;
-use switchboard_store::{Batch, Store, StoreError};
+use switchboard_store::{Batch, Severity, Store, StoreError};
 
 /// Rows that are indexed in one transaction, as long as no batch waits.
 const INDEX_ROWS: usize = 64;
@@ -22,8 +25,6 @@ const REINDEX_ROWS: usize = 64;
 const REINDEX_INTERVAL: Duration = Duration::from_millis(50);
 /// How often the free space is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
-/// How often a batch that found the disk full is tried again.
-const FULL_RETRY: Duration = Duration::from_millis(250);
 /// How often old events are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a search waits for the index.
@@ -43,7 +44,7 @@ pub struct Settings {
 pub enum Committed {
     /// It is.
     Now,
-    /// When the engine's desk is told so.
+    /// When the engine's desk is told so, or that it cannot be for now.
     Later,
 }
 
@@ -79,6 +80,8 @@ pub(super) struct Progress {
     /// How many of them are indexed.
     indexed: Mutex<u64>,
     moved: Condvar,
+    /// The index does not get on: nobody is to wait for it.
+    waits: AtomicBool,
 }
 
 /// The way to the store for the engine and for those who search.
@@ -129,6 +132,8 @@ impl Writer {
             committed: 0,
             reindexed: Some(Instant::now()),
             writable: true,
+            stall: None,
+            complaints: Complaints::default(),
             watched: None,
             trimmed: None,
         };
@@ -143,7 +148,8 @@ impl Writer {
     /// It was tried at once, and the store failed for good.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         match &self.here {
-            Some(state) => lock(state).commit(&batch).map(|()| Committed::Now),
+            // It waits for no disk, and so for no space and no lock either.
+            Some(state) => lock(state).commit(batch).map(|_| Committed::Now),
             None => {
                 self.inbox.ask(|wishes| wishes.commit = Some(batch));
                 Ok(Committed::Later)
@@ -181,17 +187,17 @@ impl Waiting {
             lock(&self.state).look_around()?;
             match self.inbox.wait(INDEX_DELAY) {
                 Work::Commit(batch) => {
-                    lock(&self.state).commit(&batch)?;
-                    // Its effects leave here and now, and the next batch may come of it.
-                    desk.committed();
-                    lock(&self.state).index_behind(self.inbox.is_empty())?;
+                    let outcome = lock(&self.state).commit(batch)?;
+                    if matches!(outcome, Outcome::Stored) {
+                        // Its effects leave here and now, and the next batch may come of it.
+                        desk.committed();
+                        lock(&self.state).index_behind(self.inbox.is_empty())?;
+                    }
                 }
                 Work::Index => lock(&self.state).index_all()?,
                 Work::Idle => {
                     let mut state = lock(&self.state);
-                    while state.unindexed > 0 && self.inbox.is_empty() {
-                        state.index(INDEX_ROWS)?;
-                    }
+                    while state.unindexed > 0 && self.inbox.is_empty() && state.index(INDEX_ROWS)? {}
                     while state.reindexes() && self.inbox.is_empty() {
                         state.reindex()?;
                     }
@@ -250,6 +256,7 @@ impl Indexer {
     pub fn catch_up(&self) -> bool {
         let target = self.progress.committed.load(Ordering::Acquire);
         let behind = |indexed: &mut u64| *indexed < target;
+        let gets_on = |indexed: &mut u64| behind(indexed) && !self.progress.waits.load(Ordering::Acquire);
         let mut indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
         if !behind(&mut indexed) {
             return true;
@@ -257,8 +264,9 @@ impl Indexer {
         drop(indexed);
         self.inbox.ask(|wishes| wishes.index = true);
         let indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.progress.moved.wait_timeout_while(indexed, SEARCH_WAIT, behind);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        let waited = self.progress.moved.wait_timeout_while(indexed, SEARCH_WAIT, gets_on);
+        let mut indexed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        !behind(&mut indexed)
     }
 }
 
@@ -273,6 +281,9 @@ struct State {
     /// When events were indexed again the last time; `None`: there are none left.
     reindexed: Option<Instant>,
     writable: bool,
+    /// Nothing can be stored for now.
+    stall: Option<Stall>,
+    complaints: Complaints,
     watched: Option<Instant>,
     trimmed: Option<Instant>,
 }
@@ -287,6 +298,17 @@ impl State {
     }
 
     fn look_around(&mut self) -> Result<(), StoreError> {
+        if let Some(stall) = &mut self.stall {
+            if !stall.probe(&mut *self.store, &self.mailbox, &mut self.complaints)? {
+                if stall.refuses() {
+                    self.set_writable(false);
+                }
+                return self.store.look();
+            }
+            self.stall = None;
+            tracing::info!("messages are stored again");
+            self.watched = None;
+        }
         self.watch(false)?;
         if self.reindexes() && self.reindexed.is_some_and(|last| last.elapsed() >= REINDEX_INTERVAL) {
             self.reindex()?;
@@ -296,18 +318,17 @@ impl State {
 
     /// Whether there is something to index again, and space for it.
     const fn reindexes(&self) -> bool {
-        self.reindexed.is_some() && self.writable
+        self.reindexed.is_some() && self.writable && self.stall.is_none()
     }
 
     /// Indexes again some of what an earlier version indexed.
     fn reindex(&mut self) -> Result<(), StoreError> {
         let more = match self.store.reindex(REINDEX_ROWS) {
             Ok(more) => more,
-            Err(StoreError::Full) => {
-                self.set_writable(false);
+            Err(error) => {
+                self.put_off(error)?;
                 true
             }
-            Err(error) => return Err(error),
         };
         self.reindexed = more.then(Instant::now);
         Ok(())
@@ -321,50 +342,63 @@ impl State {
         Ok(())
     }
 
-    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    fn commit(&mut self, batch: Batch) -> Result<Outcome, StoreError> {
         let begun = Instant::now();
-        loop {
-            match self.store.commit(batch) {
-                Ok(()) => break,
-                Err(StoreError::Full) => {
-                    // The batch is applied and its outputs are held: it is tried until there is space.
-                    self.set_writable(false);
-                    std::thread::sleep(FULL_RETRY);
-                }
-                Err(error) => return Err(error),
-            }
+        let result = stall::commit(&mut *self.store, &batch, self.stall.is_some(), &mut self.complaints)?;
+        if let Err(why) = result {
+            let stall = stall::begin(&mut *self.store, &self.mailbox, batch, &why)?;
+            self.stalls(stall);
+            return Ok(Outcome::Stalled);
         }
         self.metrics.committed(batch.events.len(), begun.elapsed());
         self.unindexed += batch.events.len() as u64;
         self.committed += batch.events.len() as u64;
         self.progress.committed.store(self.committed, Ordering::Release);
+        Ok(Outcome::Stored)
+    }
+
+    /// From now on it is tried whether something can be stored.
+    fn stalls(&mut self, stall: Stall) {
+        if stall.refuses() {
+            self.set_writable(false);
+        }
+        self.stall = Some(stall);
+    }
+
+    /// Work that trails the commits can wait: what it trails is stored.
+    fn put_off(&mut self, error: StoreError) -> Result<(), StoreError> {
+        match error {
+            ref danger if danger.severity() == Severity::Danger => return Err(error),
+            StoreError::Full if self.stall.is_none() => self.stalls(Stall::new(true)),
+            _ => {}
+        }
+        self.complaints.say("the index waits", &error);
         Ok(())
     }
 
     fn index_all(&mut self) -> Result<(), StoreError> {
-        loop {
-            self.index(INDEX_ROWS * 8)?;
-            if self.unindexed == 0 {
-                return Ok(());
-            }
-        }
+        while self.index(INDEX_ROWS * 8)? && self.unindexed > 0 {}
+        Ok(())
     }
 
-    fn index(&mut self, rows: usize) -> Result<(), StoreError> {
-        self.unindexed = match self.store.index(rows) {
-            Ok(left) => left,
-            // The index can wait for space: what it trails is stored.
-            Err(StoreError::Full) => {
-                self.set_writable(false);
-                std::thread::sleep(FULL_RETRY);
-                return Ok(());
+    /// Indexes up to so many rows. Gives whether it got on.
+    fn index(&mut self, rows: usize) -> Result<bool, StoreError> {
+        let done = match self.store.index(rows) {
+            Ok(left) => {
+                self.unindexed = left;
+                true
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.put_off(error)?;
+                false
+            }
         };
         let indexed = self.committed.saturating_sub(self.unindexed);
         *self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner) = indexed;
+        // Who searches waits no longer than there is hope.
+        self.progress.waits.store(!done, Ordering::Release);
         self.progress.moved.notify_all();
-        Ok(())
+        Ok(done)
     }
 
     fn watch(&mut self, now: bool) -> Result<(), StoreError> {
@@ -372,8 +406,10 @@ impl State {
             return Ok(());
         }
         self.watched = Some(Instant::now());
-        if let Some(free) = self.store.free_bytes()? {
-            self.set_writable(free >= self.settings.free_min);
+        self.store.look()?;
+        match self.store.free_bytes() {
+            Ok(free) => self.set_writable(free.is_none_or(|free| free >= self.settings.free_min)),
+            Err(error) => self.put_off(error)?,
         }
         Ok(())
     }
@@ -386,7 +422,7 @@ impl State {
         if writable {
             tracing::info!("there is space on the disk again: messages are stored");
         } else {
-            tracing::warn!("the disk is nearly full: messages are refused (store.free_min)");
+            tracing::warn!("the disk is nearly full, or cannot be written: messages are refused (store.free_min)");
         }
         self.mailbox.notice(|notices| notices.writable = Some(writable));
     }
@@ -399,7 +435,10 @@ impl State {
         self.trimmed = Some(Instant::now());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = Time(now.saturating_sub(age).as_millis() as u64);
-        let trims = self.store.older_than(before)?;
+        let trims = match self.store.older_than(before) {
+            Ok(trims) => trims,
+            Err(error) => return self.put_off(error),
+        };
         if !trims.is_empty() {
             self.mailbox.notice(|notices| notices.trims = trims);
         }

@@ -7,17 +7,17 @@ use crate::disk::Disk;
 use crate::world::Happening;
 use std::sync::Arc;
 use switchboard_core::output::HistoryRange;
-use switchboard_core::{ConnectionId, Time};
+use switchboard_core::{Code, ConnectionId, Time};
 use switchboard_server::engine::Gathered;
-use switchboard_server::engine::mailbox::Worker;
+use switchboard_server::engine::mailbox::{Stalled, Worker};
 use switchboard_server::message::{Read, ToShard};
 use switchboard_server::shard::Shard;
-use switchboard_store::{Batch, StoreError};
+use switchboard_store::{Batch, Severity, StoreError};
 
 /// Batches of the engine that may wait for a shard; the engine waits for it beyond.
 const INBOX: usize = 64;
-/// How often a batch that found the disk full is tried again.
-const FULL_RETRY: Micros = 250 * MS;
+/// How often it is tried again what could not be stored.
+const RETRY: Micros = 250 * MS;
 
 impl Server {
     /// One turn of the engine, as its driver has it.
@@ -57,6 +57,18 @@ impl Server {
         {
             self.dispatch(context, batch);
         }
+        if let Some(Stalled { batch, rooms, is_sure }) = notices.stalled
+            && let Some(held) = self.committing.take()
+        {
+            let left = self.engine.stall(held, batch, rooms, is_sure);
+            self.dispatch(context, left);
+        }
+        if notices.refuse {
+            self.engine.refuse_parked(Code::StorageFull);
+        }
+        if notices.resumed {
+            self.engine.resume();
+        }
         self.leave(context);
         if goes_on {
             self.wake_engine(context);
@@ -78,13 +90,43 @@ impl Server {
                 self.set_writable(context, true);
                 context.after(0, self.plan.delay_ms * MS, Happening::Committed { life });
             }
-            Err(StoreError::Full) => {
-                self.set_writable(context, false);
-                context.agenda.at(context.now() + FULL_RETRY, Happening::Store { life });
+            Err(error) if error.severity() == Severity::Danger => return Err(error.to_string()),
+            Err(_) if context.random.percent(50) => {
+                context.agenda.at(context.now() + RETRY, Happening::Store { life });
             }
-            Err(error) => return Err(error.to_string()),
+            // It has been tried for long enough.
+            Err(error) => {
+                context.note(format_args!("stalled: {error}"));
+                let rooms = disk.load().map_err(|error| error.to_string())?.rooms;
+                let stalled = Stalled { batch: std::mem::take(&mut self.batch), rooms, is_sure: true };
+                let refuse = matches!(error, StoreError::Full);
+                self.mailbox.notice(|notices| {
+                    notices.stalled = Some(stalled);
+                    notices.refuse = refuse;
+                });
+                self.stalled = true;
+                if refuse {
+                    self.set_writable(context, false);
+                }
+                self.wake_engine(context);
+                context.agenda.at(context.now() + RETRY, Happening::Probe { life });
+            }
         }
         Ok(())
+    }
+
+    /// It is tried whether commits can be made again.
+    pub(crate) fn probe(&mut self, context: &mut Context<Happening>, disk: &Disk) {
+        if !disk.takes_commits() {
+            let life = self.life;
+            context.agenda.at(context.now() + RETRY, Happening::Probe { life });
+            return;
+        }
+        context.note(format_args!("resumed"));
+        self.stalled = false;
+        self.mailbox.notice(|notices| notices.resumed = true);
+        self.set_writable(context, true);
+        self.wake_engine(context);
     }
 
     /// The engine is told that the batch is stored.
@@ -96,6 +138,8 @@ impl Server {
 
     /// The watch on the free space has news.
     pub(crate) fn set_writable(&mut self, context: &mut Context<Happening>, writable: bool) {
+        // Space alone does not say that something can be stored.
+        let writable = writable && !self.stalled;
         if std::mem::replace(&mut self.writable, writable) != writable {
             self.mailbox.notice(|notices| notices.writable = Some(writable));
             self.wake_engine(context);

@@ -37,6 +37,8 @@ pub(crate) struct Server {
     committing: Option<Gathered>,
     batch: Batch,
     writable: bool,
+    /// What is asked for waits until something can be stored.
+    stalled: bool,
     engine_wakes: Option<Micros>,
     /// How many connections of each kind there are, by the shards' own reports.
     population: BTreeMap<(&'static str, &'static str), i64>,
@@ -87,6 +89,7 @@ impl Server {
             committing: None,
             batch: Batch::default(),
             writable: true,
+            stalled: false,
             engine_wakes: None,
             population: BTreeMap::new(),
         })

@@ -69,8 +69,13 @@ pub(crate) enum Happening {
     Unstall {
         link: LinkId,
     },
+    /// It is tried whether the disk takes commits again.
+    Probe {
+        life: u32,
+    },
     Restart,
     DiskHasRoom,
+    DiskUnlocked,
 }
 
 /// A run that found nothing.
@@ -234,6 +239,11 @@ impl World {
                     server.store(context, disk, check)?;
                 }
             }
+            Happening::Probe { life } => {
+                if let Some(server) = server.as_mut().filter(alive(life)) {
+                    server.probe(context, disk);
+                }
+            }
             Happening::Committed { life } => {
                 if let Some(server) = server.as_mut().filter(alive(life)) {
                     server.committed(context);
@@ -254,6 +264,7 @@ impl World {
                 let server = Server::start(crashes, &self.plan, seed, context.now(), disk);
                 self.server = Some(server.map_err(|error| error.to_string())?);
             }
+            Happening::DiskUnlocked => disk.locked = false,
             Happening::DiskHasRoom => {
                 disk.full = false;
                 if let Some(server) = server {

@@ -79,7 +79,8 @@ impl World {
             55..75 => self.stall(number),
             75..80 => self.become_further_session(number),
             80..83 => self.start_afresh(number),
-            83..88 => self.fill_disk(),
+            83..87 => self.fill_disk(),
+            87 => self.lock_disk(),
             88..92 => {
                 let age_ms = self.context.random.pick(&[0, 1_000, 30_000]);
                 if let Some(server) = &mut self.server {
@@ -137,6 +138,12 @@ impl World {
         {
             server.set_writable(&mut self.context, false);
         }
+    }
+
+    pub(super) fn lock_disk(&mut self) {
+        self.context.note(format_args!("the disk is locked"));
+        self.disk.locked = true;
+        self.context.after(100 * MS, 5_000 * MS, Happening::DiskUnlocked);
     }
 
     /// Somebody connects, says half a thing or nothing, and goes.

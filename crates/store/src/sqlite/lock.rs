@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "switchboard.lock";
 
 /// A held lock (flock). It ends with the last handle, so with the process at the latest.
+///
+/// The directory itself is locked as well, so that nobody gets in where somebody deleted the file.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     _file: File,
+    directory: File,
     path: PathBuf,
     made: bool,
 }
@@ -38,18 +41,43 @@ impl DirectoryLock {
             }
             // Between our open and our lock another process may have withdrawn the file: then we hold a lock that
             // nobody else can see.
-            if is_still_at(&file, &path).at(&path)? {
-                return Ok(Self { _file: file, path, made });
+            if !is_still_at(&file, &path).at(&path)? {
+                continue;
             }
+            return match lock_directory(directory) {
+                Ok(directory) => Ok(Self { _file: file, directory, path, made }),
+                Err(refusal) => {
+                    withdraw(&path, made);
+                    Err(refusal)
+                }
+            };
         }
     }
 
     /// Gives the lock back, with the file if this process made it: a refused open leaves nothing behind.
     pub(super) fn withdraw(self) {
-        if self.made {
-            // A failure leaves an empty file, which disturbs nobody; the refusal itself is what counts.
-            let _ = fs::remove_file(&self.path);
-        }
+        withdraw(&self.path, self.made);
+    }
+
+    /// Which directory it is.
+    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.directory.metadata()
+    }
+}
+
+fn withdraw(path: &Path, made: bool) {
+    if made {
+        // A failure leaves an empty file, which disturbs nobody; the refusal itself is what counts.
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn lock_directory(path: &Path) -> Result<File, StoreError> {
+    let directory = File::open(path).at(path)?;
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+        // Some file systems lock no directories: there the file has to do.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(directory),
     }
 }
 
@@ -77,6 +105,12 @@ mod tests {
         assert!(matches!(DirectoryLock::take(dir.path()), Err(StoreError::InUse { .. })));
         lock.withdraw();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        drop(DirectoryLock::take(dir.path()).unwrap());
+        let lock = DirectoryLock::take(dir.path()).unwrap();
+        fs::remove_file(dir.path().join(FILE)).unwrap();
+        assert!(matches!(DirectoryLock::take(dir.path()), Err(StoreError::InUse { .. })), "the file is gone");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "and no other is left behind");
+        drop(lock);
         drop(DirectoryLock::take(dir.path()).unwrap());
         DirectoryLock::take(dir.path()).unwrap().withdraw();
         assert!(dir.path().join(FILE).exists(), "a file that was there before stays");

@@ -19,19 +19,23 @@ use reader::SqliteReader;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use schema::Meta;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use switchboard_core::{Epoch, Pos, Seq, Time};
+use wal::Log;
 
 /// The database's name in the data directory. SQLite keeps `-wal` and `-shm` beside it.
 const FILE: &str = "switchboard.db";
 
 /// How long a statement waits for a program that looks into the database from outside, such as `sqlite3`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the writer waits at a time: whoever calls it may have others to answer, and tries again.
+const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +73,11 @@ pub struct SqliteStore {
     trailing: Trailing,
     /// The highest position that may still be indexed as an earlier version did it.
     reindex: Pos,
+    /// A commit failed while the disk was to keep it: what it left in the log is not known.
+    is_unsure: bool,
+    log: Log,
+    /// The database's file, by its device and its number there.
+    file: (u64, u64),
     // Last, so that it is given back when the database is closed.
     lock: Arc<DirectoryLock>,
 }
@@ -98,8 +107,23 @@ impl SqliteStore {
         let reindex = schema::reindex(&connection).at(&path)?;
         let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
         let next_pos = Meta::read(&connection).at(&path)?.next_pos;
-        let directory = directory.to_owned();
-        Ok(Self { connection, path, directory, settings, next_pos, last_pos, trailing, reindex, lock: Arc::new(lock) })
+        let log = Log::open(&path)?;
+        let file = identity(&path.metadata().at(&path)?);
+        connection.busy_timeout(WRITER_BUSY_TIMEOUT).at(&path)?;
+        Ok(Self {
+            connection,
+            path,
+            directory: directory.to_owned(),
+            settings,
+            next_pos,
+            last_pos,
+            trailing,
+            reindex,
+            is_unsure: false,
+            log,
+            file,
+            lock: Arc::new(lock),
+        })
     }
 
     /// The version of the SQLite library that is built in, such as `"3.54.1"`.
@@ -122,7 +146,11 @@ impl Store for SqliteStore {
         if batch.is_empty() {
             return Ok(());
         }
-        let done = writer::commit(&self.connection, &self.path, batch, self.next_pos, self.last_pos)?;
+        if self.is_unsure {
+            return Err(StoreError::Unsynced);
+        }
+        let done = writer::commit(&self.connection, &self.path, batch, self.next_pos, self.last_pos);
+        let done = done.map_err(|error| self.failed_commit(error))?;
         self.next_pos = done.next_pos;
         self.last_pos = done.last_pos;
         self.trailing.unindexed += batch.events.len() as u64;
@@ -132,9 +160,14 @@ impl Store for SqliteStore {
 
     fn index(&mut self, rows_max: usize) -> Result<u64, StoreError> {
         if self.trailing.rows_left() > 0 && rows_max > 0 {
+            if self.is_unsure {
+                return Err(StoreError::Unsynced);
+            }
             self.trailing = self.relaxed(|connection, trailing| index::step(connection, trailing, rows_max))?;
             if self.settings.durability == Durability::Fsync {
-                wal::grow_ahead(&self.connection, &self.path)?;
+                // It only spares the commits some work: whatever prevents it, they do without, and find out themselves
+                // whether the disk fails.
+                let _ = self.log.grow_ahead(&self.connection, &self.path);
             }
         }
         Ok(self.trailing.rows_left())
@@ -142,6 +175,9 @@ impl Store for SqliteStore {
 
     fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError> {
         if self.reindex > 0 && rows_max > 0 {
+            if self.is_unsure {
+                return Err(StoreError::Unsynced);
+            }
             let from = self.reindex;
             self.reindex = self.relaxed(|connection, _| index::again(connection, from, rows_max))?;
         }
@@ -156,6 +192,36 @@ impl Store for SqliteStore {
         switchboard_sys::disk::free_bytes(&self.directory).at(&self.directory).map(Some)
     }
 
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let made = self.log.make_room(&self.connection, &self.path);
+        made.map_err(|error| self.by_errno(error))?;
+        if self.is_unsure {
+            // Moves all of the log into the database and begins the log anew: what the failed commit left there, and what
+            // the disk may have dropped of it, means nothing any more.
+            let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            if busy.at(&self.path).map_err(|error| self.by_errno(error))? {
+                return Err(StoreError::Busy { path: self.path.clone() });
+            }
+            self.is_unsure = false;
+        }
+        // A small commit, waited for as any other.
+        schema::set_next_pos(&self.connection, self.next_pos).at(&self.path).map_err(|error| self.failed_commit(error))
+    }
+
+    fn look(&self) -> Result<(), StoreError> {
+        let is_there = |path: &Path, held: (u64, u64)| match path.metadata() {
+            Ok(found) if identity(&found) == held => Ok(()),
+            Ok(_) => Err(StoreError::Gone { path: path.to_owned() }),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(StoreError::Gone { path: path.to_owned() })
+            }
+            Err(error) => Err(error).at(path),
+        };
+        is_there(&self.directory, identity(&self.lock.metadata().at(&self.directory)?))?;
+        is_there(&self.path, self.file)?;
+        is_there(self.log.path(), identity(&self.log.metadata()?))
+    }
+
     fn is_instant(&self) -> bool {
         false
     }
@@ -166,6 +232,25 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
+    /// What a failed commit means. Where the disk was full when it was to keep what was written, it is tried to make that
+    /// invalid; else it is not known what a restart finds.
+    fn failed_commit(&mut self, error: StoreError) -> StoreError {
+        match self.by_errno(error) {
+            StoreError::Unsynced => {
+                let is_certain = self.log.cut_off(&self.connection, &self.path).is_ok();
+                // The disk may have dropped more of the log than this commit: it is begun anew before the next one.
+                self.is_unsure = true;
+                if is_certain { StoreError::Full } else { StoreError::Unsynced }
+            }
+            other => other,
+        }
+    }
+
+    /// An error of this connection, by what the system said.
+    fn by_errno(&self, error: StoreError) -> StoreError {
+        error.by_errno(switchboard_sys::sqlite::errno(&self.connection))
+    }
+
     /// Does work that can be done again from what is committed, without waiting for the disk: if a power cut takes it
     /// away, nothing is lost. The next commit's fsync covers it, as it covers all of the log before it.
     fn relaxed<T>(
@@ -176,12 +261,17 @@ impl SqliteStore {
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = NORMAL").at(&self.path)?;
         }
-        let result = work(&self.connection, &self.trailing).at(&self.path);
+        let result = work(&self.connection, &self.trailing).at(&self.path).map_err(|error| self.by_errno(error));
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
         }
         result
     }
+}
+
+/// Which file something is: its device, and its number there.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Makes the database's file if it is missing, for this user only; SQLite gives its other files the same mode.

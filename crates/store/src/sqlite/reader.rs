@@ -31,6 +31,8 @@ impl SqliteReader {
         plan_once(&connection).at(path)?;
         connection.pragma_update(None, "cache_size", -4_096).at(path)?;
         connection.pragma_update(None, "temp_store", "MEMORY").at(path)?;
+        // SQLite opens the log when it first reads, and later there may be no descriptor left for it.
+        schema::indexed(&connection).at(path)?;
         Ok(Self { connection, path: path.to_owned(), _lock: lock })
     }
 }

@@ -74,7 +74,7 @@ fn what_an_earlier_version_indexed_is_done_bit_by_bit_beside_other_work() {
         std::thread::sleep(REINDEX_INTERVAL);
         for _ in 0..3 {
             state.look_around().unwrap();
-            state.commit(&Batch::default()).unwrap();
+            state.commit(Batch::default()).unwrap();
         }
         assert!(left() <= expected, "each interval has its turn");
     }
