@@ -2,7 +2,8 @@
 
 use super::StartError;
 use crate::config::{Config, Durability, default_data_dir};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use switchboard_core::sessions::SessionsSettings;
 use switchboard_core::{Rooms, Time};
@@ -31,10 +32,12 @@ pub(super) fn directory(config: &Config) -> Result<Option<PathBuf>, StartError> 
 ///
 /// # Errors
 /// The store is in use, damaged, of a newer version, or cannot be read.
-pub(super) fn open(config: &Config, directory: Option<&std::path::Path>) -> Result<History, StartError> {
+pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<History, StartError> {
     let mut store: Box<dyn Store> = match directory {
         None => Box::new(MemoryStore::new(MemorySettings::default())?),
         Some(directory) => {
+            // What is missing is made for this user only.
+            warn_of_readers(directory);
             let durability = match config.store.durability {
                 Durability::Fsync => switchboard_store::Durability::Fsync,
                 Durability::Os => switchboard_store::Durability::Os,
@@ -66,4 +69,16 @@ pub(super) fn open(config: &Config, directory: Option<&std::path::Path>) -> Resu
         next_pos: loaded.next_pos,
     };
     Ok(History { store, rooms, sessions })
+}
+
+/// Others on this machine may read everything that was ever said, if the directory lets them.
+fn warn_of_readers(directory: &Path) {
+    let mode = std::fs::metadata(directory).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            directory = %directory.display(),
+            mode = format!("{:o}", mode & 0o7777),
+            "other users of this machine can get at the data directory; chmod 700 keeps them out"
+        );
+    }
 }

@@ -22,6 +22,17 @@ pub(super) struct Listener {
     pub udp: Option<UdpSocket>,
 }
 
+/// The addresses that the configuration names; of those that it leaves open, none.
+pub(super) fn named(config: &Config) -> Vec<SocketAddr> {
+    let places = config.server.listen.iter().map(|listen| listen.place);
+    places
+        .filter_map(|place| match place {
+            ListenPlace::Address(address) => Some(address),
+            ListenPlace::Port(_) => None,
+        })
+        .collect()
+}
+
 /// Takes every listener of the configuration; IPv4 addresses come before IPv6 ones.
 ///
 /// # Errors

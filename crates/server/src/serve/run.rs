@@ -46,12 +46,14 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     // From here on a signal to end is heard, and answered when the server runs.
     let mut signals = runtime.block_on(async { Signals::new() })?;
     switchboard_sys::raise_nofile()?;
+    exposure::check(&config, &listeners::named(&config))?;
+    let directory = history::directory(&config)?;
+    // Before the ports: who connects to one is answered, and does not wait for a server that may not start.
+    let history = history::open(&config, directory.as_deref())?;
     let listeners = listeners::bind(&config)?;
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
     exposure::check(&config, &addresses)?;
     let invitation = invite(&mut config, &listeners)?;
-    let directory = history::directory(&config)?;
-    let history = history::open(&config, directory.as_deref())?;
     let certificate = certificate(&config, directory.as_deref(), &addresses)?;
     let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
     let house = House::build(&config, history, certificate.clone(), &listeners, endpoint)?;

@@ -330,8 +330,11 @@ impl Program {
                 let Unacked { room, .. } = self.unacked.remove(place);
                 let seq = number(told, "seq")?;
                 check.acknowledged(&id, &room, seq)?;
-                if told["duplicate"] != true {
-                    self.view(&room)?.advance(check, &room, seq, |fact| Some(fact.session) == session)?;
+                // While nothing could be stored, the client may have left the room.
+                if told["duplicate"] != true
+                    && let Some(view) = self.rooms.get_mut(&room)
+                {
+                    view.advance(check, &room, seq, |fact| Some(fact.session) == session)?;
                 }
             }
             Ask::Topic { room, token } => {
@@ -339,7 +342,9 @@ impl Program {
                 if check.place(token) != Some(&(room.clone(), seq)) {
                     return Err(format!("~{token}~ is not stored there"));
                 }
-                self.view(&room)?.advance(check, &room, seq, |fact| Some(fact.session) == session)?;
+                if let Some(view) = self.rooms.get_mut(&room) {
+                    view.advance(check, &room, seq, |fact| Some(fact.session) == session)?;
+                }
             }
             Ask::Join => {
                 let (room, seq) = (word(told, "room").to_owned(), number(told, "seq")?);

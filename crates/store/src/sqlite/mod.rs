@@ -75,6 +75,7 @@ pub struct SqliteStore {
     reindex: Pos,
     /// A commit failed while the disk was to keep it: what it left in the log is not known.
     is_unsure: bool,
+    sharing: Sharing,
     log: Log,
     /// The database's file, by its device and its number there.
     file: (u64, u64),
@@ -97,7 +98,11 @@ impl SqliteStore {
             return Err(refusal);
         }
         let new = make_file(&path).at(&path)?;
-        let connection = connect(&path, settings).at(&path)?;
+        let (connection, sharing) = match connect(&path, settings, Sharing::Files) {
+            // No space for the log's index: what is stored can still be read.
+            Err(StoreError::Full) => (connect(&path, settings, Sharing::Nothing)?, Sharing::Nothing),
+            result => (result?, Sharing::Files),
+        };
         schema::migrate(&connection, &fresh_meta().at(&path)?).at(&path)?;
         if new {
             // Else a power cut could take the whole file away, with all that was committed to it.
@@ -120,6 +125,7 @@ impl SqliteStore {
             trailing,
             reindex,
             is_unsure: false,
+            sharing,
             log,
             file,
             lock: Arc::new(lock),
@@ -227,7 +233,7 @@ impl Store for SqliteStore {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
-        Ok(Box::new(SqliteReader::open(&self.path, Arc::clone(&self.lock))?))
+        Ok(Box::new(SqliteReader::open(&self.path, self.sharing, Arc::clone(&self.lock))?))
     }
 }
 
@@ -283,12 +289,38 @@ fn make_file(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn connect(path: &Path, settings: SqliteSettings) -> rusqlite::Result<Connection> {
+/// What the connections of this process share with those of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// The log's index is in a file, and others may look into the database.
+    Files,
+    /// The log's index is in memory: it needs no space on the disk, and the database is ours alone.
+    Nothing,
+}
+
+impl Sharing {
+    /// Opens a connection of this kind.
+    fn open(self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+        match self {
+            Self::Files => Connection::open_with_flags(path, flags),
+            Self::Nothing => Connection::open_with_flags_and_vfs(path, flags, c"unix-excl"),
+        }
+    }
+}
+
+fn connect(path: &Path, settings: SqliteSettings, sharing: Sharing) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = sharing.open(path, flags).at(path)?;
+    match set_up(&connection, settings).at(path) {
+        Ok(()) => Ok(connection),
+        Err(error) => Err(error.by_errno(switchboard_sys::sqlite::errno(&connection))),
+    }
+}
+
+fn set_up(connection: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    plan_once(&connection)?;
+    plan_once(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(
         None,
@@ -311,7 +343,7 @@ fn connect(path: &Path, settings: SqliteSettings) -> rusqlite::Result<Connection
     if let Some(pages) = settings.pages_max {
         connection.pragma_update(None, "max_page_count", pages)?;
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Has a statement planned once, and not again for other values: the plans do not depend on them.

@@ -2,7 +2,7 @@
 
 use super::index::room_token;
 use super::lock::DirectoryLock;
-use super::{BUSY_TIMEOUT, plan_once, rows, schema};
+use super::{BUSY_TIMEOUT, Sharing, plan_once, rows, schema};
 use crate::Reader;
 use crate::error::{At, StoreError};
 use crate::page::PageBuilder;
@@ -24,9 +24,9 @@ pub(super) struct SqliteReader {
 }
 
 impl SqliteReader {
-    pub(super) fn open(path: &Path, lock: Arc<DirectoryLock>) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, sharing: Sharing, lock: Arc<DirectoryLock>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).at(path)?;
+        let connection = sharing.open(path, flags).at(path)?;
         connection.busy_timeout(BUSY_TIMEOUT).at(path)?;
         plan_once(&connection).at(path)?;
         connection.pragma_update(None, "cache_size", -4_096).at(path)?;
