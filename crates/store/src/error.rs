@@ -156,9 +156,7 @@ impl<T> At<T> for rusqlite::Result<T> {
                 |source: rusqlite::Error| StoreError::Damaged { path: path.to_owned(), detail: source.to_string() };
             match source.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => StoreError::Full,
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    StoreError::Busy { path: path.to_owned() }
-                }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path: path.to_owned() },
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(source),
                 Some(_) => StoreError::Sqlite { path: path.to_owned(), source },
                 // Errors that rusqlite makes itself while reading: a row is missing, or holds what we never write.
@@ -194,7 +192,8 @@ mod tests {
     fn each_failure_is_of_one_of_three_kinds() {
         let [eio, emfile, enfile, enomem, enospc, edquot] = [5, 24, 23, 12, 28, 122];
         let of = |code, errno| sqlite(code).by_errno(errno).severity();
-        for write in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_CANTOPEN] {
+        for write in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_CANTOPEN]
+        {
             for errno in [enospc, edquot] {
                 assert_eq!(of(write, errno), Severity::Wait, "{write} {errno}");
             }

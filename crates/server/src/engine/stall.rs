@@ -175,11 +175,17 @@ fn clear(batch: &mut Gathered, undone: &Undone, again: &mut Vec<(Asker, Entry)>)
         let effects = std::mem::take(queue);
         for (place, effect) in effects.into_iter().enumerate() {
             let effect = match effect {
-                ToShard::Output(Output::Reply { reply: Reply::Ack { reference, seq: Some(_), duplicate: false, .. }, .. }) => {
+                ToShard::Output(Output::Reply {
+                    reply: Reply::Ack { reference, seq: Some(_), duplicate: false, .. },
+                    ..
+                }) => {
                     references.push_back(reference);
                     continue;
                 }
-                ToShard::Output(Output::Reply { to, reply: Reply::Ack { reference, seq: Some(seq), time, duplicate } }) => {
+                ToShard::Output(Output::Reply {
+                    to,
+                    reply: Reply::Ack { reference, seq: Some(seq), time, duplicate },
+                }) => {
                     let found = repeated.iter().position(|one| one.place == place && Shard::of(one.to) == shard);
                     let entry = found.map(|found| repeated.swap_remove(found).entry);
                     match entry.filter(|entry| undone.rooms.get(&entry.room).is_some_and(|room| room.seq < seq)) {
@@ -302,9 +308,8 @@ impl Undone {
         if stored == *last {
             return Some(event);
         }
-        (first <= stored).then(|| {
-            Arc::new(Event { body: Body::Gap { first, last: stored }, room: event.room.clone(), ..*event })
-        })
+        (first <= stored)
+            .then(|| Arc::new(Event { body: Body::Gap { first, last: stored }, room: event.room.clone(), ..*event }))
     }
 
     fn latest(&self, room: &Arc<str>, seq: Seq) -> Seq {

@@ -43,7 +43,15 @@ pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<History,
                 Durability::Os => switchboard_store::Durability::Os,
                 Durability::None => switchboard_store::Durability::None,
             };
-            Box::new(SqliteStore::open(directory, SqliteSettings { durability, pages_max: None })?)
+            let store = SqliteStore::open(directory, SqliteSettings { durability, pages_max: None })?;
+            if store.has_lost() {
+                tracing::warn!(
+                    directory = %directory.display(),
+                    "the history is a copy, or what was acknowledged last is missing: clients are told to forget the \
+                     numbers that they know (it has another epoch)"
+                );
+            }
+            Box::new(store)
         }
     };
     let limits = config.core_limits();

@@ -4,10 +4,10 @@
 //! write-ahead log, and takes a short file for an empty one. So whatever is refused is refused here, before that.
 
 use super::schema::{self, Meta};
-use super::wal;
+use super::{scan, wal};
 use crate::error::{At, StoreError};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -42,8 +42,15 @@ pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
     if wal_bytes > 0 && !wal_header_is_valid(&wal).at(&wal)? {
         return damaged("the header of its write-ahead log (-wal) is not valid");
     }
+    let broken = if wal_bytes > 0 { scan::damaged_frame(&wal).at(&wal)? } else { None };
     let connection = connect(path, wal_bytes > 0).at(path)?;
-    let looked_into = inspect(&connection, path, bytes);
+    let looked_into = inspect(&connection, path, bytes).and_then(|()| match broken {
+        Some(frame) if waits_for_commits(&connection).at(path)? => damaged(&format!(
+            "frame {frame} of its write-ahead log (-wal) is, and acknowledged messages stand behind it, which would be \
+             lost (the sqlite3 program gives them up: PRAGMA wal_checkpoint(TRUNCATE))"
+        )),
+        _ => Ok(()),
+    });
     looked_into.map_err(|error| match error {
         // Our statements are fixed: what makes them wrong are tables that are not as we made them.
         StoreError::Sqlite { path, source } if source.sqlite_error_code() == Some(ErrorCode::Unknown) => {
@@ -69,6 +76,11 @@ fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Whether every commit was waited for, and the log tells commits from other transactions.
+fn waits_for_commits(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(schema::version(connection)? > 0 && schema::trailed(connection)?.is_some() && !schema::is_lax(connection)?)
+}
+
 fn inspect(connection: &Connection, path: &Path, bytes: u64) -> Result<(), StoreError> {
     let damaged = |detail: String| Err(StoreError::Damaged { path: path.to_owned(), detail });
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).at(path)?;
@@ -87,6 +99,9 @@ fn inspect(connection: &Connection, path: &Path, bytes: u64) -> Result<(), Store
     Meta::read(connection).at(path)?;
     connection.query_row("SELECT count(*), max(next_seq) FROM rooms", [], |_| Ok(())).at(path)?;
     connection.query_row("SELECT max(pos) FROM events", [], |_| Ok(())).at(path)?;
+    if let Some(room) = room_with_another_end(connection).at(path)? {
+        return damaged(format!("the messages of room {room} do not end where its record says"));
+    }
     if bytes <= WHOLE_CHECK_BYTES_MAX {
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).at(path)?;
         if verdict != "ok" {
@@ -94,6 +109,19 @@ fn inspect(connection: &Connection, path: &Path, bytes: u64) -> Result<(), Store
         }
     }
     Ok(())
+}
+
+/// A room whose first or last stored event is not the one that its record names.
+fn room_with_another_end(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM rooms AS r
+         WHERE (SELECT max(seq) FROM events WHERE room = r.id)
+                 IS NOT CASE WHEN r.swept_seq < r.next_seq THEN r.next_seq - 1 END
+            OR (SELECT min(seq) FROM events WHERE room = r.id)
+                 IS NOT CASE WHEN r.swept_seq < r.next_seq THEN r.swept_seq END
+         LIMIT 1",
+    )?;
+    statement.query_row([], |row| row.get(0)).optional()
 }
 
 /// Whether the log begins as SQLite's file format, section 4.1, says. SQLite itself takes a log that does not for an

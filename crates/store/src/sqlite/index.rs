@@ -43,7 +43,7 @@ impl Trailing {
 /// Does up to `rows_max` rows of the work in one transaction, and gives how far it is then.
 pub(super) fn step(connection: &Connection, from: &Trailing, rows_max: usize) -> rusqlite::Result<Trailing> {
     let rows_max = rows_max as u64;
-    let transaction = Write::begin(connection)?;
+    let transaction = Write::begin_trailing(connection)?;
     let mut trailing = *from;
     // A quarter is for the deletion as long as there is any, so that new events cannot put it off for ever.
     let for_sweeping = trailing.unswept.min((rows_max / 4).max(1));
@@ -89,7 +89,7 @@ fn index(transaction: &Write<'_>, trailing: &mut Trailing, rows_max: u64) -> rus
 /// Indexes again up to `rows_max` events at and below `from`, the latest first, and gives the highest position that is
 /// left; 0: none.
 pub(super) fn again(connection: &Connection, from: Pos, rows_max: usize) -> rusqlite::Result<Pos> {
-    let transaction = Write::begin(connection)?;
+    let transaction = Write::begin_trailing(connection)?;
     let mut events = transaction.prepare_cached(
         "SELECT e.pos, e.room, e.text, e.seq >= r.first_seq FROM events AS e CROSS JOIN rooms AS r ON r.id = e.room
          WHERE e.pos <= ?1 ORDER BY e.pos DESC LIMIT ?2",

@@ -3,18 +3,21 @@
 mod check;
 mod index;
 mod lock;
+mod mark;
 mod reader;
 mod rows;
+mod scan;
 mod schema;
 mod wal;
 mod write;
 mod writer;
 
-use crate::error::{At, StoreError};
+use crate::error::{At, Severity, StoreError};
 use crate::record::{Batch, IdRecord, Loaded};
 use crate::{Reader, Store};
 use index::Trailing;
 use lock::DirectoryLock;
+use mark::{Mark, Said};
 use reader::SqliteReader;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -66,6 +69,10 @@ pub struct SqliteStore {
     path: PathBuf,
     directory: PathBuf,
     settings: SqliteSettings,
+    epoch: Epoch,
+    has_lost: bool,
+    /// None where the disk was full.
+    mark: Option<Mark>,
     /// Every position below this is known to the database as used.
     next_pos: Pos,
     /// The highest position of a stored event.
@@ -108,10 +115,12 @@ impl SqliteStore {
             // Else a power cut could take the whole file away, with all that was committed to it.
             File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
         }
+        settle_durability(&connection, settings).at(&path).or_else(|error| unless_full(error, &connection))?;
         let trailing = Trailing::read(&connection).at(&path)?;
         let reindex = schema::reindex(&connection).at(&path)?;
         let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
-        let next_pos = Meta::read(&connection).at(&path)?.next_pos;
+        let meta = Meta::read(&connection).at(&path)?;
+        let marked = mark_anew(&connection, &path, directory, meta.epoch)?;
         let log = Log::open(&path)?;
         let file = identity(&path.metadata().at(&path)?);
         connection.busy_timeout(WRITER_BUSY_TIMEOUT).at(&path)?;
@@ -120,7 +129,10 @@ impl SqliteStore {
             path,
             directory: directory.to_owned(),
             settings,
-            next_pos,
+            epoch: marked.epoch,
+            has_lost: marked.has_lost,
+            mark: marked.mark,
+            next_pos: meta.next_pos,
             last_pos,
             trailing,
             reindex,
@@ -132,6 +144,13 @@ impl SqliteStore {
         })
     }
 
+    /// Whether the epoch is another than the last time: the database was restored from a copy, or what was acknowledged
+    /// last is missing.
+    #[must_use]
+    pub const fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
     /// The version of the SQLite library that is built in, such as `"3.54.1"`.
     #[must_use]
     pub fn library_version() -> &'static str {
@@ -141,7 +160,8 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&mut self) -> Result<Loaded, StoreError> {
-        writer::load(&self.connection, self.last_pos).at(&self.path)
+        let loaded = writer::load(&self.connection, self.last_pos).at(&self.path)?;
+        Ok(Loaded { epoch: self.epoch, ..loaded })
     }
 
     fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
@@ -159,6 +179,9 @@ impl Store for SqliteStore {
         let done = done.map_err(|error| self.failed_commit(error))?;
         self.next_pos = done.next_pos;
         self.last_pos = done.last_pos;
+        if let Some(mark) = &mut self.mark {
+            mark.add(batch.events.len() as u64);
+        }
         self.trailing.unindexed += batch.events.len() as u64;
         self.trailing.unswept += done.trimmed;
         Ok(())
@@ -252,6 +275,12 @@ impl SqliteStore {
         }
     }
 
+    /// What was written so far.
+    fn written(&self) -> Result<Written, StoreError> {
+        let trailed = schema::trailed(&self.connection).at(&self.path)?;
+        Ok(Written { changes: self.connection.total_changes(), trailed })
+    }
+
     /// An error of this connection, by what the system said.
     fn by_errno(&self, error: StoreError) -> StoreError {
         error.by_errno(switchboard_sys::sqlite::errno(&self.connection))
@@ -267,11 +296,28 @@ impl SqliteStore {
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = NORMAL").at(&self.path)?;
         }
+        let before = self.written()?;
         let result = work(&self.connection, &self.trailing).at(&self.path).map_err(|error| self.by_errno(error));
+        if strict && self.written()?.is_taken_for_a_commit_after(&before) {
+            self.log.sync()?;
+        }
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
         }
         result
+    }
+}
+
+/// What a connection has written: to know whether the log tells it from a commit.
+struct Written {
+    changes: u64,
+    trailed: Option<u64>,
+}
+
+impl Written {
+    /// Whether something was written that nobody waited for, and that the log does not tell from a commit.
+    fn is_taken_for_a_commit_after(&self, before: &Self) -> bool {
+        self.changes > before.changes && self.trailed == before.trailed
     }
 }
 
@@ -349,6 +395,64 @@ fn set_up(connection: &Connection, settings: SqliteSettings) -> rusqlite::Result
 /// Has a statement planned once, and not again for other values: the plans do not depend on them.
 fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
+}
+
+/// Says in the database whether commits are waited for: only then is the log judged by that.
+fn settle_durability(connection: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
+    let is_lax = schema::is_lax(connection)?;
+    if settings.durability != Durability::Fsync {
+        return if is_lax { Ok(()) } else { schema::set_lax(connection) };
+    }
+    if is_lax {
+        // What was not waited for leaves the log first. If another program prevents that, the log is judged later.
+        let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if !is_busy {
+            schema::unset_lax(connection)?;
+        }
+    }
+    if schema::trailed(connection)?.is_none() {
+        schema::count_trailing(connection)?;
+    }
+    Ok(())
+}
+
+/// A full disk, or another program's lock, does not keep the store from being opened.
+fn unless_full(error: StoreError, connection: &Connection) -> Result<(), StoreError> {
+    let error = error.by_errno(switchboard_sys::sqlite::errno(connection));
+    match error.severity() {
+        Severity::Danger => Err(error),
+        Severity::Wait | Severity::Housekeeping => Ok(()),
+    }
+}
+
+/// What the mark beside the database said, and the new one.
+struct Marked {
+    epoch: Epoch,
+    has_lost: bool,
+    mark: Option<Mark>,
+}
+
+/// Compares the database with the mark beside it, gives it another epoch if something is lost, and makes a new mark.
+fn mark_anew(connection: &Connection, path: &Path, directory: &Path, epoch: Epoch) -> Result<Marked, StoreError> {
+    let events = writer::events_ever(connection).at(path)?;
+    let mut now = Said::of(&path.metadata().at(path)?, epoch, events);
+    let has_lost = match Mark::read(directory)? {
+        Some(said) => !said.is_kept_by(&now),
+        None => schema::is_marked(connection).at(path)?,
+    };
+    let write = |now: &mut Said| {
+        if has_lost {
+            now.epoch = fresh_meta().at(path)?.epoch;
+            schema::set_epoch(connection, now.epoch).at(path)?;
+        }
+        schema::set_marked(connection).at(path)?;
+        Mark::write(directory, *now)
+    };
+    let mark = match write(&mut now) {
+        Ok(mark) => Some(mark),
+        Err(error) => unless_full(error, connection).map(|()| None)?,
+    };
+    Ok(Marked { epoch: now.epoch, has_lost, mark })
 }
 
 fn fresh_meta() -> io::Result<Meta> {

@@ -156,6 +156,62 @@ pub(super) fn set_reindex(connection: &Connection, pos: Pos) -> rusqlite::Result
     set(connection, "reindex", pos)
 }
 
+/// Stores another epoch.
+pub(super) fn set_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
+    set(connection, "epoch", epoch.0)
+}
+
+/// How many transactions trailed the commits, by the counter that each of them writes; none if the database was last used
+/// by a version that did not count.
+pub(super) fn trailed(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    get(connection, "trailed")
+}
+
+/// Counts a transaction that is not waited for. With that it writes the page of `meta`, by which the log tells it from a
+/// commit (`scan.rs`).
+pub(super) fn count_trailing(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO meta (key, value) VALUES ('trailed', 0) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+        )?
+        .execute([])
+        .map(|_| ())
+}
+
+/// Whether commits were not waited for when the database was last used.
+pub(super) fn is_lax(connection: &Connection) -> rusqlite::Result<bool> {
+    get(connection, "lax").map(|lax| lax.is_some())
+}
+
+/// Whether the database has a mark beside it.
+pub(super) fn is_marked(connection: &Connection) -> rusqlite::Result<bool> {
+    get(connection, "marked").map(|marked| marked.is_some())
+}
+
+/// Stores that the database has a mark beside it.
+pub(super) fn set_marked(connection: &Connection) -> rusqlite::Result<()> {
+    put(connection, "marked")
+}
+
+/// Stores that commits are not waited for from now on.
+pub(super) fn set_lax(connection: &Connection) -> rusqlite::Result<()> {
+    put(connection, "lax")
+}
+
+/// Stores that every commit is waited for from now on.
+pub(super) fn unset_lax(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM meta WHERE key = 'lax'", []).map(|_| ())
+}
+
+fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    statement.query_row([key], |row| row.get(0)).optional().map(|value| value.map(i64::cast_unsigned))
+}
+
+fn put(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, 1)", [key]).map(|_| ())
+}
+
 fn set(connection: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?

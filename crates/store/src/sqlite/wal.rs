@@ -57,6 +57,14 @@ impl Log {
         self.file.metadata().at(&self.path)
     }
 
+    /// Waits until the disk has all of the log.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync_data().at(&self.path)
+    }
+
     /// Makes the file longer if its end is near and the disk has space to spare; else commits do it themselves.
     ///
     /// # Errors

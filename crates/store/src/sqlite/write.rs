@@ -1,5 +1,6 @@
 //! A transaction that writes.
 
+use super::schema;
 use rusqlite::Connection;
 use std::ops::Deref;
 
@@ -9,15 +10,26 @@ use std::ops::Deref;
 /// [`rusqlite::Transaction`] does it: most transactions are one small batch.
 pub(super) struct Write<'a> {
     connection: &'a Connection,
+    is_trailing: bool,
 }
 
 impl<'a> Write<'a> {
     pub(super) fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self { connection })
+        Ok(Self { connection, is_trailing: false })
+    }
+
+    /// A transaction of the work that trails the commits: nobody waits until the disk has it, and the log tells so.
+    pub(super) fn begin_trailing(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let mut write = Self::begin(connection)?;
+        write.is_trailing = true;
+        Ok(write)
     }
 
     pub(super) fn commit(self) -> rusqlite::Result<()> {
+        if self.is_trailing {
+            schema::count_trailing(self.connection)?;
+        }
         self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
     }
 }

@@ -127,6 +127,13 @@ pub(super) fn last_pos(connection: &Connection) -> rusqlite::Result<Pos> {
     Ok(pos.map_or(0, i64::cast_unsigned))
 }
 
+/// How many events there ever were.
+pub(super) fn events_ever(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .query_row("SELECT coalesce(sum(next_seq - 1), 0) FROM rooms", [], |row| row.get(0))
+        .map(i64::cast_unsigned)
+}
+
 pub(super) fn load(connection: &Connection, last_pos: Pos) -> rusqlite::Result<Loaded> {
     let Meta { epoch, secret, next_pos } = Meta::read(connection)?;
     let mut statement =
