@@ -6,6 +6,7 @@
 
 pub mod admission;
 mod authority;
+pub mod check;
 mod clock;
 pub mod config;
 pub mod discovery;

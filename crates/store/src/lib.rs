@@ -15,7 +15,7 @@ use switchboard_core::{Pos, Seq, Time};
 pub use error::{Severity, StoreError};
 pub use memory::{MemorySettings, MemoryStore};
 pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
-pub use sqlite::{Durability, SqliteSettings, SqliteStore};
+pub use sqlite::{Durability, Report, SqliteSettings, SqliteStore};
 
 /// The one writer. It is synchronous and works in batches; one that waits for a disk lives on its own thread.
 pub trait Store: Send {

@@ -31,6 +31,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Send(args) => commands::send::run(args),
         Command::Echo(args) => commands::echo::run(args),
         Command::Ping(args) => commands::ping::run(args),
+        Command::Check(args) => commands::check::run(args).into(),
         Command::Config(args) => commands::config::run(args).into(),
         Command::Man(args) => commands::man::run(&args).into(),
         Command::Completions(args) => commands::completions::run(&args).into(),

@@ -60,6 +60,13 @@ pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
     })
 }
 
+/// A connection to a database that was examined.
+pub(super) fn connect_to(path: &Path) -> Result<Connection, StoreError> {
+    let wal = wal::path_of(path);
+    let has_log = length(&wal).at(&wal)?.unwrap_or(0) > 0;
+    connect(path, has_log).at(path)
+}
+
 /// A connection that writes nothing. Without a log, `immutable` promises SQLite that nobody writes, so that it makes
 /// no files. With a log, SQLite must read it, for which exclusive mode keeps the log's index in memory instead of in a
 /// file, and the log is not to be moved into the database on closing. (Nobody else is there: we hold the lock.)

@@ -8,6 +8,7 @@ mod reader;
 mod rows;
 mod scan;
 mod schema;
+mod verify;
 mod wal;
 mod write;
 mod writer;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use switchboard_core::{Epoch, Pos, Seq, Time};
 use wal::Log;
+
+pub use verify::{Report, verify};
 
 /// The database's name in the data directory. SQLite keeps `-wal` and `-shm` beside it.
 const FILE: &str = "switchboard.db";

@@ -1,6 +1,7 @@
 //! What may stand on the command line: one file for the arguments of each command.
 
 pub(crate) mod chat;
+pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod echo;
 pub(crate) mod generate;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Send(send::SendArgs),
     Echo(echo::EchoArgs),
     Ping(ping::PingArgs),
+    Check(check::CheckArgs),
     Config(config::ConfigArgs),
     Man(generate::ManArgs),
     Completions(generate::CompletionsArgs),

@@ -1,6 +1,7 @@
 //! What the commands do: one thin file each.
 
 pub(crate) mod chat;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod echo;
