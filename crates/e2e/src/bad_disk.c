@@ -19,7 +19,28 @@ static struct state {
     volatile uint64_t fault;
 } *state;
 
-enum { WRITES_FAIL = 1, SYNCS_FAIL = 2 };
+enum { WRITES_FAIL = 1, SYNCS_FAIL, WRITES_FIND_NO_SPACE, WRITES_FIND_NO_QUOTA, SYNCS_FIND_NO_SPACE };
+
+/* What a write gives, 0 where it works. */
+static int write_error(void)
+{
+    switch (state->fault) {
+    case WRITES_FAIL: return EIO;
+    case WRITES_FIND_NO_SPACE: return ENOSPC;
+    case WRITES_FIND_NO_QUOTA: return EDQUOT;
+    default: return 0;
+    }
+}
+
+/* What a sync gives, 0 where it works. */
+static int sync_error(void)
+{
+    switch (state->fault) {
+    case SYNCS_FAIL: return EIO;
+    case SYNCS_FIND_NO_SPACE: return ENOSPC;
+    default: return 0;
+    }
+}
 
 static useconds_t write_delay, sync_delay;
 static ssize_t (*real_pwrite64)(int, const void *, size_t, off64_t);
@@ -68,8 +89,8 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)
     if (write_delay)
         usleep(write_delay);
     ssize_t result = -1;
-    errno = EIO;
-    if (state->fault != WRITES_FAIL)
+    errno = write_error();
+    if (!errno)
         result = real_pwrite64(file, bytes, count, offset);
     int error = errno;
     if (result < 0 && error == ENOSPC)
@@ -87,8 +108,8 @@ static int sync_with(int (*real)(int), int file)
     if (sync_delay)
         usleep(sync_delay);
     int result = -1;
-    errno = EIO;
-    if (state->fault != SYNCS_FAIL)
+    errno = sync_error();
+    if (!errno)
         result = real(file);
     int error = errno;
     state->syncs_done++;

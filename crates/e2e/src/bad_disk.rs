@@ -22,11 +22,21 @@ pub struct BadDisk {
     sync: Duration,
 }
 
-/// What a disk can do wrong, with an I/O error each time.
+/// What a disk can do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing: it works again.
+    None = 0,
+    /// Writes give an I/O error.
     Writes = 1,
+    /// Syncs give an I/O error.
     Syncs = 2,
+    /// Writes find the disk full.
+    WritesFull = 3,
+    /// Writes find the quota used up.
+    WritesOverQuota = 4,
+    /// Syncs find the disk full, after the writes were taken.
+    SyncsFull = 5,
 }
 
 /// What the store was doing with its log.
@@ -92,7 +102,8 @@ impl BadDisk {
         }
     }
 
-    /// From now on every such call on the log fails, until the next server is started with this disk.
+    /// From now on every such call on the log fails, until another fault is asked for or the next server is started with
+    /// this disk.
     ///
     /// # Panics
     /// The file is gone.
