@@ -113,12 +113,15 @@ impl SqliteStore {
             Err(StoreError::Full) => (connect(&path, settings, Sharing::Nothing)?, Sharing::Nothing),
             result => (result?, Sharing::Files),
         };
+        let is_known = schema::version(&connection).at(&path)? == schema::VERSION;
         schema::migrate(&connection, &fresh_meta().at(&path)?).at(&path)?;
         if new {
             // Else a power cut could take the whole file away, with all that was committed to it.
             File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
         }
-        settle_durability(&connection, settings).at(&path).or_else(|error| unless_full(error, &connection))?;
+        settle_durability(&connection, settings, is_known)
+            .at(&path)
+            .or_else(|error| unless_full(error, &connection))?;
         let trailing = Trailing::read(&connection).at(&path)?;
         let reindex = schema::reindex(&connection).at(&path)?;
         let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
@@ -401,7 +404,16 @@ fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Says in the database whether commits are waited for: only then is the log judged by that.
-fn settle_durability(connection: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
+///
+/// That, and the tables, are moved out of the log at once where they are new: it cannot be judged by what is in itself.
+fn settle_durability(connection: &Connection, settings: SqliteSettings, is_known: bool) -> rusqlite::Result<()> {
+    let is_counted = schema::trailed(connection)?.is_some();
+    if !is_counted {
+        schema::count_trailing(connection)?;
+    }
+    if !is_known || !is_counted {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
     let is_lax = schema::is_lax(connection)?;
     if settings.durability != Durability::Fsync {
         return if is_lax { Ok(()) } else { schema::set_lax(connection) };
@@ -412,9 +424,6 @@ fn settle_durability(connection: &Connection, settings: SqliteSettings) -> rusql
         if !is_busy {
             schema::unset_lax(connection)?;
         }
-    }
-    if schema::trailed(connection)?.is_none() {
-        schema::count_trailing(connection)?;
     }
     Ok(())
 }
