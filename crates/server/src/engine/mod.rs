@@ -123,11 +123,8 @@ impl<Q: Sequencer> Engine<Q> {
                         self.sequencer.submit(entry);
                         self.run_sequence();
                     }
-                    (Some(entry), Some(parked)) => {
-                        if let Err(entry) = parked.add(entry) {
-                            self.refuse(entry, Code::StorageFull);
-                        }
-                    }
+                    (Some(entry), Some(parked)) if parked.takes(&entry) => parked.add(entry),
+                    (Some(entry), Some(_)) => self.refuse(entry, Code::StorageFull),
                 }
             }
             ToEngine::Disconnect { connection } => {

@@ -45,21 +45,22 @@ struct Undone {
 }
 
 impl Parked {
-    /// Takes one more entry.
-    ///
-    /// # Errors
-    /// There are too many; the entry comes back.
-    pub(super) fn add(&mut self, entry: Entry) -> Result<(), Entry> {
-        let bytes = match &entry.kind {
-            EntryKind::Message { text, .. } | EntryKind::Topic { text, .. } => text.len(),
-            EntryKind::TrimBefore { .. } => 0,
-        };
-        if self.entries.len() >= PARKED_MAX || self.bytes + bytes > PARKED_BYTES_MAX {
-            return Err(entry);
-        }
-        self.bytes += bytes;
+    /// Whether one more entry may wait.
+    pub(super) fn takes(&self, entry: &Entry) -> bool {
+        self.entries.len() < PARKED_MAX && self.bytes + bytes(entry) <= PARKED_BYTES_MAX
+    }
+
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.bytes += bytes(&entry);
         self.entries.push_back(entry);
-        Ok(())
+    }
+}
+
+/// The bytes of an entry's text.
+fn bytes(entry: &Entry) -> usize {
+    match &entry.kind {
+        EntryKind::Message { text, .. } | EntryKind::Topic { text, .. } => text.len(),
+        EntryKind::TrimBefore { .. } => 0,
     }
 }
 
@@ -95,8 +96,8 @@ impl<Q: Sequencer> Engine<Q> {
                 Some((connection, reference)) => self.sessions.ask_again(connection, reference),
                 None => Ticket(0),
             };
-            // They were bounded when they were admitted, and are none that anybody forgets.
-            parked.entries.push_back(entry);
+            // The batches bound how many there are.
+            parked.add(entry);
         }
         held
     }
@@ -316,3 +317,6 @@ impl Undone {
         self.rooms.get(room).map_or(seq, |stored| seq.min(stored.seq))
     }
 }
+
+#[cfg(test)]
+mod tests;
