@@ -9,7 +9,8 @@ pub type Seq = u64;
 /// The node-wide number of an event, durable or not, which never goes back within an [`Epoch`].
 pub type Pos = u64;
 
-/// Milliseconds since the Unix epoch, as the engine read them for a batch; it never goes back within a process.
+/// Milliseconds since the Unix epoch, as the engine read them for a turn: the running time, which goes on evenly within a
+/// process, or the wall's, which may be set ([`crate::Sessions::set_wall`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);
 

@@ -9,6 +9,7 @@
 
 pub mod close;
 pub mod command;
+pub mod counted;
 pub mod entry;
 pub mod event;
 pub mod ids;

@@ -1,6 +1,7 @@
 //! Virtual time: what is going to happen, in order, and the trace of what did.
 
 use crate::prng::Random;
+use crate::wall::Wall;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -45,11 +46,12 @@ impl<T> Agenda<T> {
     }
 }
 
-/// What every part of the world needs: the agenda, the chance, and the trace.
+/// What every part of the world needs: the agenda, the chance, the trace, and the machine's clock.
 pub(crate) struct Context<T> {
     pub(crate) agenda: Agenda<T>,
     pub(crate) random: Random,
     pub(crate) trace: Trace,
+    pub(crate) wall: Wall,
 }
 
 impl<T> Context<T> {

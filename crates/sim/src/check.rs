@@ -1,8 +1,11 @@
 //! What must hold whatever happens: the history as it was committed, and everything that is told against it.
 
 use std::collections::BTreeMap;
-use switchboard_core::{Body, Event, Seq, SessionId};
+use switchboard_core::{Body, Event, Seq, SessionId, Time};
 use switchboard_store::Reader;
+
+/// What the machine's clock may be wrong by without anybody noticing, each time the machine is started, in milliseconds.
+const UNNOTICED_MS: u64 = 10 * 60_000;
 
 /// What is wrong, in a sentence.
 pub(crate) type Verdict = Result<(), String>;
@@ -13,6 +16,10 @@ pub(crate) struct Fact {
     pub(crate) session: SessionId,
     pub(crate) tokens: Vec<u64>,
     id: Option<String>,
+    /// When it was committed, in milliseconds of the time that goes by.
+    at_ms: u64,
+    /// Its stamp.
+    time: Time,
 }
 
 /// What a client said, by the token in its text.
@@ -51,8 +58,8 @@ impl Check {
         self.said.get(&token).ok_or_else(|| format!("nobody said ~{token}~"))
     }
 
-    /// An event is committed.
-    pub(crate) fn committed(&mut self, event: &Event) -> Verdict {
+    /// An event is committed at this time.
+    pub(crate) fn committed(&mut self, event: &Event, at_ms: u64) -> Verdict {
         let (Some(room), Some(seq)) = (&event.room, event.seq()) else {
             return Err(format!("{event:?} was stored and has no room or number"));
         };
@@ -62,6 +69,9 @@ impl Check {
         let facts = self.rooms.entry(room.to_string()).or_default();
         if facts.len() as Seq + 1 != seq {
             return Err(format!("{room} {seq} was stored after {}", facts.len()));
+        }
+        if let Some(last) = facts.last().filter(|last| last.time > event.time) {
+            return Err(format!("{room} {seq} is of {:?}, and the one before of {:?}", event.time, last.time));
         }
         let tokens = tokens(text);
         for token in &tokens {
@@ -78,7 +88,7 @@ impl Check {
         {
             return Err(format!("id {id} is stored as {place:?} and again as {room} {seq}"));
         }
-        facts.push(Fact { session: from.session, tokens, id });
+        facts.push(Fact { session: from.session, tokens, id, at_ms, time: event.time });
         Ok(())
     }
 
@@ -97,6 +107,17 @@ impl Check {
             return Err(format!("id {id} was acknowledged as {place:?}, and is stored as {:?}", self.ids.get(id)));
         }
         self.acknowledged.insert(id.to_owned(), place);
+        Ok(())
+    }
+
+    /// Retention is about to forget what is older than `age_ms`: everything in the room below a number. What the clock is
+    /// wrong by before it is noticed is left to it.
+    pub(crate) fn may_be_forgotten(&self, room: &str, before: Seq, now_ms: u64, age_ms: u64) -> Verdict {
+        let latest = self.fact(room, before.saturating_sub(1))?;
+        if now_ms - latest.at_ms + UNNOTICED_MS < age_ms {
+            let age = now_ms - latest.at_ms;
+            return Err(format!("{room} is forgotten up to {before}, which was stored {age} ms ago, not {age_ms}"));
+        }
         Ok(())
     }
 
@@ -209,7 +230,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use switchboard_core::{Sender, Time, UserId, Via};
+    use switchboard_core::{Sender, UserId, Via};
 
     fn message(seq: Seq, session: u64, token: u64) -> Event {
         let from =
@@ -231,7 +252,7 @@ mod tests {
         let id = format!("message-{token:016}");
         assert!(check.written("<ada> ~1~ hi").is_err());
         assert!(check.acknowledged(&id, "lobby", 1).is_err());
-        assert_eq!(check.committed(&message(1, 7, token)), Ok(()));
+        assert_eq!(check.committed(&message(1, 7, token), 0), Ok(()));
         assert_eq!(check.written("<ada> ~1~ hi"), Ok(()));
         assert!(check.acknowledged(&id, "lobby", 2).is_err());
         assert_eq!(check.acknowledged(&id, "lobby", 1), Ok(()));
@@ -240,16 +261,16 @@ mod tests {
     #[test]
     fn nothing_is_stored_twice_or_after_a_hole() {
         let mut check = Check::default();
-        assert_eq!(check.committed(&message(1, 7, 1)), Ok(()));
-        assert!(check.committed(&message(3, 7, 3)).is_err());
-        assert!(check.committed(&message(2, 7, 1)).is_err());
+        assert_eq!(check.committed(&message(1, 7, 1), 0), Ok(()));
+        assert!(check.committed(&message(3, 7, 3), 0).is_err());
+        assert!(check.committed(&message(2, 7, 1), 0).is_err());
     }
 
     #[test]
     fn a_client_misses_nothing_but_its_own_and_what_a_gap_says() {
         let mut check = Check::default();
         for seq in 1..=6 {
-            assert_eq!(check.committed(&message(seq, if seq == 2 { 7 } else { 8 }, seq)), Ok(()));
+            assert_eq!(check.committed(&message(seq, if seq == 2 { 7 } else { 8 }, seq), 0), Ok(()));
         }
         let is_own = |fact: &Fact| fact.session == SessionId(7);
         let mut view = View::default();

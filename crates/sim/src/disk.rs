@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use switchboard_core::{Epoch, Seq, Time};
-use switchboard_store::{Batch, IdRecord, Loaded, MemorySettings, MemoryStore, Reader, Store, StoreError};
+use switchboard_core::{Epoch, Seq};
+use switchboard_store::{Batch, Cutoffs, IdRecord, Loaded, MemorySettings, MemoryStore, Reader, Store, StoreError};
 
 /// What survives a crash, and the store that is made of it.
 pub(crate) struct Disk {
@@ -47,11 +47,11 @@ impl Disk {
 
     pub(crate) fn recent_ids(
         &mut self,
-        since: Time,
+        age_ms: u64,
         max: usize,
         each: &mut dyn FnMut(IdRecord),
     ) -> Result<(), StoreError> {
-        self.store.recent_ids(since, max, each)
+        self.store.recent_ids(age_ms, max, each)
     }
 
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ impl Disk {
         Ok(())
     }
 
-    pub(crate) fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+    pub(crate) fn older_than(&mut self, before: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
         self.store.older_than(before)
     }
 

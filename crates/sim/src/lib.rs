@@ -15,6 +15,7 @@ mod network;
 mod plan;
 mod prng;
 mod tap;
+mod wall;
 mod world;
 
 pub use plan::Plan;

@@ -26,6 +26,10 @@ pub struct Plan {
     pub idle_ms: u64,
     /// Whether the network breaks, the disk fills and the server crashes.
     pub faults: bool,
+    /// Whether the machine's clock is set, stands and runs fast and slow.
+    pub clock_jumps: bool,
+    /// The ages from which retention forgets.
+    pub retention_ms: &'static [u64],
 }
 
 impl Plan {
@@ -45,6 +49,8 @@ impl Plan {
             dedupe_ids: 1_000_000,
             ..Limits::default()
         };
+        let faults = random.percent(90);
+        let clock_jumps = faults && random.percent(60);
         let outbox_bytes = random.pick(&[32 << 10, 64 << 10, 1 << 20]);
         let settings = Settings { limits, line_bytes: 16 << 10, frame_bytes: 16 << 10, ..Settings::default() };
         Self {
@@ -60,7 +66,10 @@ impl Plan {
             window_bytes: random.pick(&[1 << 10, 8 << 10, 256 << 10]),
             delay_ms: random.pick(&[1, 10, 100]),
             idle_ms: random.pick(&[0, 90_000]),
-            faults: random.percent(90),
+            faults,
+            clock_jumps,
+            // Where the clock is wrong, small ages drown in what it may be wrong by unnoticed.
+            retention_ms: if clock_jumps { &[24 * 60 * 60 * 1_000, 30 * 60 * 1_000] } else { &[0, 1_000, 30_000] },
         }
     }
 }

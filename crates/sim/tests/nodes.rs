@@ -8,6 +8,7 @@ use switchboard_server::engine::Engine;
 use switchboard_server::message::ToEngine;
 use switchboard_server::sequencer::Sequencer;
 use switchboard_sim::Random;
+use switchboard_store::ClockLog;
 
 /// What a clustered sequencer does: one log, which every node reads from its own place.
 #[derive(Clone, Default)]
@@ -81,7 +82,7 @@ fn engine(number: usize, log: &SharedLog) -> Engine<Node> {
         realms: Vec::new(),
         next_pos: 1,
     };
-    Engine::new(sessions, rooms, Node { number, log: log.clone(), place: 0 }, 1)
+    Engine::new(sessions, rooms, ClockLog::default(), Node { number, log: log.clone(), place: 0 }, 1)
 }
 
 const fn peer() -> Peer {

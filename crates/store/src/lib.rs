@@ -1,5 +1,6 @@
 //! The durable history: what a store does, and the two that there are.
 
+pub mod clock;
 mod durable;
 pub mod error;
 pub mod memory;
@@ -10,8 +11,9 @@ mod words;
 
 use std::sync::Arc;
 use switchboard_core::output::HistoryRange;
-use switchboard_core::{Pos, Seq, Time};
+use switchboard_core::{Pos, Seq};
 
+pub use clock::{ClockLog, Cutoffs};
 pub use error::{Severity, StoreError};
 pub use memory::{MemorySettings, MemoryStore};
 pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
@@ -25,12 +27,13 @@ pub trait Store: Send {
     /// The database cannot be read.
     fn load(&mut self) -> Result<Loaded, StoreError>;
 
-    /// Gives every message id stored at or after `since`, the latest `max` of them, oldest first (by time, then by
-    /// position). Ids of trimmed events are not stored any more.
+    /// Gives the ids of the latest messages that have one, in the order of their positions, at most `max` of them and at
+    /// least those of which no more than `age_ms` of counted time went by since ([`switchboard_core::counted`]). Ids of
+    /// trimmed events are not stored any more.
     ///
     /// # Errors
     /// The database cannot be read.
-    fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError>;
+    fn recent_ids(&mut self, age_ms: u64, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError>;
 
     /// Stores the batch: all of it, or on an error nothing of it. When it returns, the batch survives what the
     /// configured durability promises. Trims take effect after the batch's events; what they forget is gone for every
@@ -57,11 +60,12 @@ pub trait Store: Send {
     /// As for [`Store::commit`].
     fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError>;
 
-    /// For each room with events older than `before`, the lowest `seq` that is to stay: what retention trims.
+    /// For each room with events older than `before`, the lowest `seq` that is to stay: what retention trims. Every event
+    /// below it is older, or has an older one behind it in its room.
     ///
     /// # Errors
     /// The database cannot be read.
-    fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError>;
+    fn older_than(&mut self, before: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError>;
 
     /// Bytes that may still be written before the disk (or quota) is full; `None` where there is no such limit.
     ///

@@ -1,5 +1,6 @@
 //! The store for `--ephemeral`: the latest events of each room in memory, gone with the process.
 
+use crate::clock::{ClockLog, Cutoffs};
 use crate::durable::{Durable, next_pos_after, text_of};
 use crate::error::StoreError;
 use crate::page::PageBuilder;
@@ -10,8 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use switchboard_core::counted::Backwards;
 use switchboard_core::output::HistoryRange;
-use switchboard_core::{Epoch, Event, Pos, Seq, Time};
+use switchboard_core::{Epoch, Event, Pos, Seq};
 
 /// What an event costs beside its text: the allocations for itself, its sender's nick and its id.
 const EVENT_BYTES: usize = 320;
@@ -60,6 +62,7 @@ impl MemoryStore {
             rooms: BTreeMap::new(),
             oldest: BTreeMap::new(),
             bytes: 0,
+            clock: ClockLog::default(),
         };
         Ok(Self { settings, log: Arc::new(RwLock::new(log)) })
     }
@@ -81,21 +84,24 @@ impl Store for MemoryStore {
             secret: log.secret,
             next_pos: log.next_pos,
             rooms: log.rooms.values().map(|room| room.record.clone()).collect(),
+            clock: log.clock.clone(),
         })
     }
 
-    fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
+    fn recent_ids(&mut self, age_ms: u64, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
         let log = self.read();
         let mut found = Vec::new();
-        for event in log.rooms.values().flat_map(|room| &room.events).filter(|event| event.time >= since) {
+        for event in log.rooms.values().flat_map(|room| &room.events) {
             let Durable { room, seq, time, id, text, action, .. } = Durable::of(event)?;
             if let Some(id) = id {
                 let (room, id, text) = (Arc::clone(room), Arc::clone(id), Arc::clone(text));
                 found.push((event.pos, IdRecord { room, id, seq, time, text, action }));
             }
         }
-        found.sort_unstable_by_key(|(pos, record)| (record.time, *pos));
-        let skip = found.len().saturating_sub(max);
+        found.sort_unstable_by_key(|(pos, _)| *pos);
+        let mut walk = Backwards::new(age_ms);
+        let wanted = found.iter().rev().take(max).take_while(|(_, record)| walk.wants(record.time)).count();
+        let skip = found.len() - wanted;
         found.into_iter().skip(skip).for_each(|(_, record)| each(record));
         Ok(())
     }
@@ -117,10 +123,10 @@ impl Store for MemoryStore {
         Ok(false)
     }
 
-    fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+    fn older_than(&mut self, before: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
         let log = self.read();
         let older = log.rooms.values().filter_map(|Room { record, events }| {
-            let count = events.partition_point(|event| event.time < before) as u64;
+            let count = events.partition_point(|event| before.is_older(event.pos, event.time)) as u64;
             (count > 0).then(|| (Arc::clone(&record.name), record.first_seq + count))
         });
         Ok(older.collect())
@@ -149,6 +155,7 @@ struct Log {
     /// Each room that has events, by the position of its oldest one: what is forgotten first.
     oldest: BTreeMap<Pos, Arc<str>>,
     bytes: usize,
+    clock: ClockLog,
 }
 
 #[derive(Debug)]
@@ -199,6 +206,9 @@ impl Log {
         }
         for trim in &batch.trims {
             self.trim(&trim.room, trim.before);
+        }
+        if let Some(clock) = &batch.clock {
+            self.clock = clock.clone();
         }
         self.last_pos = checked.last_pos;
         self.next_pos = self.next_pos.max(batch.reserve_pos.unwrap_or(0)).max(self.last_pos + 1);

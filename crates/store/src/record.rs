@@ -1,5 +1,6 @@
 //! What goes into a store and what comes out of it.
 
+use crate::clock::ClockLog;
 use std::sync::Arc;
 use switchboard_core::{Epoch, Event, Pos, Seq, Time};
 
@@ -13,6 +14,8 @@ pub struct Loaded {
     pub next_pos: Pos,
     /// Every room that has had an event.
     pub rooms: Vec<RoomRecord>,
+    /// What the machine's clock did, as far as a batch brought it.
+    pub clock: ClockLog,
 }
 
 /// A room as it is stored.
@@ -48,13 +51,15 @@ pub struct Batch {
     /// Positions below this may be used from now on, also for events that are not stored: after a restart the next
     /// position is at least this.
     pub reserve_pos: Option<Pos>,
+    /// What the machine's clock did, where there is news of it.
+    pub clock: Option<ClockLog>,
 }
 
 impl Batch {
     /// Whether there is nothing to store.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.trims.is_empty() && self.reserve_pos.is_none()
+        self.events.is_empty() && self.trims.is_empty() && self.reserve_pos.is_none() && self.clock.is_none()
     }
 }
 

@@ -6,8 +6,10 @@ use common::*;
 use std::sync::Arc;
 use switchboard_core::output::HistoryRange::{After, Before, Latest};
 use switchboard_core::{Body, Event, Sender, Time, Via};
+use switchboard_store::clock::Reading;
 use switchboard_store::{
-    Batch, Durability, MemorySettings, MemoryStore, Page, SqliteSettings, SqliteStore, Store, StoreError, Trim,
+    Batch, ClockLog, Durability, MemorySettings, MemoryStore, Page, SqliteSettings, SqliteStore, Store, StoreError,
+    Trim,
 };
 
 macro_rules! contract {
@@ -35,7 +37,8 @@ contract!(
     history_pages_in_both_directions,
     pages_are_bounded_in_bytes,
     any_number_can_be_asked_for,
-    ids_are_given_oldest_first,
+    ids_are_given_in_the_order_of_their_positions,
+    what_the_clock_did_is_kept,
     trimmed_events_are_gone_at_once,
     numbers_are_not_used_again,
     retention_finds_what_is_too_old,
@@ -59,7 +62,7 @@ fn a_new_store_is_empty(store: &mut dyn Store) {
     assert_eq!(reader.search("lobby", "hi", None, 10).unwrap(), Page::default());
     assert_eq!(reader.indexed().unwrap(), 0);
     assert_eq!(store.index(10).unwrap(), 0);
-    assert_eq!(store.older_than(Time(u64::MAX >> 1)).unwrap(), []);
+    assert_eq!(store.older_than(&Time(u64::MAX >> 1).into()).unwrap(), []);
     store.commit(&Batch::default()).unwrap();
     store.commit(&trim("nowhere", 5)).unwrap();
     assert_eq!(store.load().unwrap(), loaded);
@@ -117,6 +120,7 @@ fn events_that_do_not_follow_are_refused_whole(store: &mut dyn Store) {
             events: vec![Arc::clone(&good), bad],
             trims: vec![Trim { room: Arc::from("lobby"), before: 2 }],
             reserve_pos: Some(1_000),
+            ..Batch::default()
         });
         assert!(matches!(refused, Err(StoreError::Inconsistent { .. })), "{what}: {refused:?}");
         assert_eq!(store.load().unwrap(), before, "{what}");
@@ -204,28 +208,64 @@ fn any_number_can_be_asked_for(store: &mut dyn Store) {
     assert_eq!(seqs(&reader.search("lobby", "hello", Some(0), u32::MAX).unwrap()), []);
 }
 
-fn ids_are_given_oldest_first(store: &mut dyn Store) {
+fn ids_are_given_in_the_order_of_their_positions(store: &mut dyn Store) {
+    const MINUTE: u64 = 60_000;
+    const DAY: u64 = 24 * 60 * MINUTE;
+    const NOW: u64 = 1_000 * DAY;
     store
         .commit(&batch(vec![
-            message_with("b", 1, 1, 10, Some("id-one"), "1"),
-            message_with("a", 2, 1, 20, Some("id-two"), "2"),
-            message_with("a", 3, 2, 20, None, "no id"),
-            message_with("b", 4, 2, 20, Some("id-three"), "3"),
-            // A room whose clock was behind: later by position, earlier by time.
-            message_with("c", 5, 1, 15, Some("id-four"), "4"),
+            // A room that a wrong clock stamped, days ahead.
+            message_with("b", 1, 1, NOW + 2 * DAY, Some("id-one"), "1"),
+            message_with("a", 2, 1, NOW, Some("id-two"), "2"),
+            message_with("a", 3, 2, NOW + 50 * MINUTE, None, "no id"),
+            message_with("b", 4, 2, NOW + 2 * DAY, Some("id-three"), "3"),
+            message_with("c", 5, 1, NOW + 59 * MINUTE, Some("id-four"), "4"),
         ]))
         .unwrap();
     let names = |found: Vec<switchboard_store::IdRecord>| found.iter().map(|r| r.id.to_string()).collect::<Vec<_>>();
-    assert_eq!(names(ids(store, 0, 10)), ["id-one", "id-four", "id-two", "id-three"]);
-    assert_eq!(names(ids(store, 15, 10)), ["id-four", "id-two", "id-three"]);
-    assert_eq!(names(ids(store, 0, 2)), ["id-two", "id-three"]);
-    assert_eq!(names(ids(store, 0, 1)), ["id-three"]);
-    assert_eq!(names(ids(store, 0, 0)), [""; 0]);
-    assert_eq!(names(ids(store, 21, 10)), [""; 0]);
-    let last = ids(store, 0, 1).remove(0);
-    assert_eq!((&*last.room, last.seq, last.time, &*last.text, last.action), ("b", 2, Time(20), "3", true));
+    let all = ["id-one", "id-two", "id-three", "id-four"];
+    // Whatever the age: an hour at most went by between them, if clocks tell anything.
+    for age_ms in [0, MINUTE, u64::MAX] {
+        assert_eq!(names(ids(store, age_ms, 10)), all);
+        assert_eq!(names(ids(store, age_ms, 4)), all);
+        assert_eq!(names(ids(store, age_ms, 2)), all[2..]);
+        assert_eq!(names(ids(store, age_ms, 1)), all[3..]);
+        assert_eq!(names(ids(store, age_ms, 0)), [""; 0]);
+    }
+    let last = ids(store, 0, 2).remove(0);
+    let expected = ("b", 2, Time(NOW + 2 * DAY), "3", true);
+    assert_eq!((&*last.room, last.seq, last.time, &*last.text, last.action), expected);
     store.commit(&trim("b", 2)).unwrap();
-    assert_eq!(names(ids(store, 0, 3)), ["id-four", "id-two", "id-three"]);
+    assert_eq!(names(ids(store, 0, 3)), all[1..]);
+    // Half an hour each: what is older than asked for, and than clocks can be wrong by, is left out.
+    let half_hours = |n: u64| message_with("a", 5 + n, 1 + n, NOW + n * 30 * MINUTE, Some(&format!("id-{n}")), "x");
+    store.commit(&batch((2..40).map(half_hours).collect())).unwrap();
+    let found = names(ids(store, 2 * 60 * MINUTE, 100));
+    assert_eq!(found.last().map(String::as_str), Some("id-39"));
+    assert!(found.len() >= 5 && found.len() <= 12, "{found:?}");
+    assert!(found.windows(2).all(|pair| pair[0].len() < pair[1].len() || pair[0] < pair[1]), "{found:?}");
+}
+
+fn what_the_clock_did_is_kept(store: &mut dyn Store) {
+    let reading = |days: u64| Reading { wall: Time(days * 86_400_000), uptime_ms: 1, boot: 7 };
+    let mut clock = ClockLog::default();
+    assert_eq!(store.load().unwrap().clock, clock);
+    clock.note(reading(100), 1);
+    store.commit(&Batch { clock: Some(clock.clone()), ..batch(vec![timed("lobby", 1, 1, 100)]) }).unwrap();
+    assert_eq!(store.load().unwrap().clock, clock);
+    // It was a hundred days behind: what it stamped is as young as the rest.
+    clock.note(reading(200), 2);
+    store.commit(&Batch { clock: Some(clock.clone()), ..Batch::default() }).unwrap();
+    store.commit(&batch(vec![timed("lobby", 2, 2, 200), timed("dev", 3, 1, 200)])).unwrap();
+    assert_eq!(store.load().unwrap().clock, clock);
+    let mut older = |now: u64| store.older_than(&clock.cutoffs(Time(now * 86_400_000), 30 * 86_400_000)).unwrap();
+    assert_eq!(older(200), []);
+    assert_eq!(older(230), []);
+    assert_eq!(older(231), [("dev", 2), ("lobby", 3)].map(|(room, seq)| (Arc::from(room), seq)));
+}
+
+fn timed(room: &str, pos: u64, seq: u64, day: u64) -> Arc<Event> {
+    message_with(room, pos, seq, day * 86_400_000, None, "x")
 }
 
 fn trimmed_events_are_gone_at_once(store: &mut dyn Store) {
@@ -255,7 +295,7 @@ fn numbers_are_not_used_again(store: &mut dyn Store) {
     catch_up(store);
     let room = store.load().unwrap().rooms.remove(0);
     assert_eq!((room.first_seq, room.next_seq, room.last_time), (4, 4, Time(1_003)));
-    assert_eq!(store.older_than(Time(9_999)).unwrap(), []);
+    assert_eq!(store.older_than(&Time(9_999).into()).unwrap(), []);
     assert!(matches!(store.commit(&batch(vec![message("lobby", 9, 1, "d")])), Err(StoreError::Inconsistent { .. })));
     store.commit(&batch(vec![message("lobby", 9, 4, "d")])).unwrap();
     assert_eq!(read_all(&mut *store.reader().unwrap(), "lobby", 10).len(), 1);
@@ -266,16 +306,19 @@ fn retention_finds_what_is_too_old(store: &mut dyn Store) {
     let new = message_with("new", 10, 1, 100, None, "x");
     store.commit(&batch(events.chain([new]).collect())).unwrap();
     let lobby = |seq| vec![(Arc::<str>::from("lobby"), seq)];
-    assert_eq!(store.older_than(Time(0)).unwrap(), vec![]);
-    assert_eq!(store.older_than(Time(1)).unwrap(), lobby(2));
-    assert_eq!(store.older_than(Time(10)).unwrap(), lobby(2));
-    assert_eq!(store.older_than(Time(11)).unwrap(), lobby(4));
-    assert_eq!(store.older_than(Time(40)).unwrap(), lobby(8));
-    assert_eq!(store.older_than(Time(100)).unwrap(), lobby(10));
+    assert_eq!(store.older_than(&Time(0).into()).unwrap(), vec![]);
+    assert_eq!(store.older_than(&Time(1).into()).unwrap(), lobby(2));
+    assert_eq!(store.older_than(&Time(10).into()).unwrap(), lobby(2));
+    assert_eq!(store.older_than(&Time(11).into()).unwrap(), lobby(4));
+    assert_eq!(store.older_than(&Time(40).into()).unwrap(), lobby(8));
+    assert_eq!(store.older_than(&Time(100).into()).unwrap(), lobby(10));
     store.commit(&trim("lobby", 4)).unwrap();
-    assert_eq!(store.older_than(Time(11)).unwrap(), vec![]);
-    assert_eq!(store.older_than(Time(21)).unwrap(), lobby(6));
-    assert_eq!(store.older_than(Time(101)).unwrap(), [("lobby", 10), ("new", 2)].map(|(r, s)| (Arc::from(r), s)));
+    assert_eq!(store.older_than(&Time(11).into()).unwrap(), vec![]);
+    assert_eq!(store.older_than(&Time(21).into()).unwrap(), lobby(6));
+    assert_eq!(
+        store.older_than(&Time(101).into()).unwrap(),
+        [("lobby", 10), ("new", 2)].map(|(r, s)| (Arc::from(r), s))
+    );
 }
 
 fn words_are_found_as_a_person_expects(store: &mut dyn Store) {

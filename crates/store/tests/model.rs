@@ -111,8 +111,8 @@ fn check(model: &Model, store: &mut dyn Store) {
         assert_eq!(latest.more, stored.len() > 4);
     }
     let ids = model.ids();
-    assert_eq!(common::ids(store, 0, usize::MAX), ids);
-    assert_eq!(common::ids(store, 0, 3), &ids[ids.len().saturating_sub(3)..]);
+    assert_eq!(common::ids(store, u64::MAX, usize::MAX), ids);
+    assert_eq!(common::ids(store, u64::MAX, 3), &ids[ids.len().saturating_sub(3)..]);
     let half = model.last_pos / 6;
     let old = ROOMS.iter().filter_map(|room| {
         let stored = model.stored(room);
@@ -121,7 +121,7 @@ fn check(model: &Model, store: &mut dyn Store) {
     });
     let mut old: Vec<_> = old.collect();
     old.sort();
-    assert_eq!(store.older_than(Time(half)).unwrap(), old);
+    assert_eq!(store.older_than(&Time(half).into()).unwrap(), old);
 }
 
 /// What is left to find once the trailing work is done, compared with a second implementation: the other store.

@@ -172,7 +172,7 @@ fn a_newer_version_is_refused_untouched() {
         connection.execute_batch("PRAGMA user_version = 99; CREATE TABLE future (x)").unwrap();
         // Copied while it is open, so that the version itself stands in the log only.
         let dir = copy_of(dir.path());
-        let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, known: 3, .. });
+        let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, known: 4, .. });
         refused_untouched(what, dir.path(), newer);
         drop(connection);
     }
@@ -283,7 +283,7 @@ fn damage_that_is_found_while_reading_is_named_as_such() {
     let read = store.reader().unwrap().history("lobby", HistoryRange::Latest, 5, 1_000);
     assert!(is_damaged(&read.unwrap_err()));
     other.execute_batch("DELETE FROM events WHERE seq = 1").unwrap();
-    assert!(is_damaged(&store.older_than(Time(5)).unwrap_err()));
+    assert!(is_damaged(&store.older_than(&Time(5).into()).unwrap_err()));
 }
 
 #[test]
@@ -302,6 +302,18 @@ fn version_1_is_migrated() {
     store.commit(&batch(vec![message("lobby", 500, 3, "new")])).unwrap();
     drop(store);
     assert_eq!(open(dir.path()).unwrap().load().unwrap().rooms[0].next_seq, 4);
+}
+
+#[test]
+fn ids_of_an_earlier_version_are_known_in_the_order_of_their_positions() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(database(dir.path())).unwrap();
+    connection.execute_batch(include_str!("fixtures/version-2.sql")).unwrap();
+    drop(connection);
+    let mut store = open(dir.path()).unwrap();
+    store.commit(&batch(vec![message_with("dev", 600, 1, 3, Some("earlier-by-its-stamp"), "x")])).unwrap();
+    let names: Vec<_> = ids(&mut store, u64::MAX, 9).into_iter().map(|id| id.id.to_string()).collect();
+    assert_eq!(names, ["01JD0000000000000000000000", "earlier-by-its-stamp"]);
 }
 
 #[test]

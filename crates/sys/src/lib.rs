@@ -21,6 +21,7 @@ mod ring;
 mod round_trip;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod uptime;
 
 #[cfg(feature = "allocator")]
 pub use allocator::return_freed_memory_at_once;
@@ -32,3 +33,4 @@ pub use process::{effective_uid, process_exists};
 pub use process_time::process_cpu_time;
 pub use readiness::{Acceptor, LazyStream, await_poll};
 pub use round_trip::tcp_round_trip;
+pub use uptime::{boot_number, uptime};

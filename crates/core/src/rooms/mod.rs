@@ -21,8 +21,6 @@ use std::sync::Arc;
 pub struct Rooms {
     by_name: BTreeMap<Arc<str>, Room>,
     recent: Recent,
-    /// The latest time of any entry, by which message ids grow old.
-    clock: Time,
     /// What a room without a topic answers.
     no_topic: Arc<str>,
 }
@@ -34,7 +32,6 @@ impl Rooms {
         Self {
             by_name: BTreeMap::new(),
             recent: Recent::new(limits.dedupe_ids, limits.dedupe_age_ms),
-            clock: Time(0),
             no_topic: Arc::from(""),
         }
     }
@@ -42,7 +39,6 @@ impl Rooms {
     /// Puts back a room as the store knows it: `next_seq` is the number that its next event gets, `first_seq` the
     /// lowest that is still stored (`next_seq` if nothing is), `last_time` the time of its latest event.
     pub fn restore_room(&mut self, name: Arc<str>, next_seq: Seq, first_seq: Seq, topic: Arc<str>, last_time: Time) {
-        self.clock = self.clock.max(last_time);
         self.by_name.insert(name, Room::restored(next_seq, first_seq, topic, last_time));
     }
 
@@ -56,14 +52,14 @@ impl Rooms {
         self.by_name.remove(room);
     }
 
-    /// Forgets a message id whose message was not stored: the same message may be said again.
-    pub fn forget_id(&mut self, room: &str, id: &str) {
-        self.recent.forget(room, id);
+    /// Takes back the latest message id, whose message was not stored: the same message may be said again. Several are
+    /// taken back from the last one on.
+    pub fn take_back_id(&mut self, room: &str, id: &str) {
+        self.recent.take_back(room, id);
     }
 
     /// Applies the next entry. Each gives exactly one outcome.
     pub fn apply(&mut self, entry: &Entry) -> Applied {
-        self.clock = self.clock.max(entry.time);
         let outcome = match &entry.kind {
             EntryKind::Message { id, from, text, action } => self.message(entry, id.as_ref(), from, text, *action),
             EntryKind::Topic { from, text } => {
@@ -135,9 +131,9 @@ impl Rooms {
         text: &Arc<str>,
         action: bool,
     ) -> Outcome {
-        self.recent.forget_before(self.clock);
         if let Some(id) = id {
-            match self.recent.look_up(&entry.room, id, text, action) {
+            let time = self.by_name.get(&entry.room).map_or(entry.time, |room| room.time(entry.time));
+            match self.recent.look_up(&entry.room, id, text, action, time) {
                 Known::Same { seq, time } => return Outcome::Duplicate { seq, time },
                 Known::Other => return Outcome::Refused(Code::IdConflict),
                 Known::No => {}

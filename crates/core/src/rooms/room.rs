@@ -28,8 +28,13 @@ impl Room {
     pub(super) fn next(&mut self, time: Time) -> (Seq, Time) {
         let seq = self.next_seq;
         self.next_seq += 1;
-        self.last_time = self.last_time.max(time);
+        self.last_time = self.time(time);
         (seq, self.last_time)
+    }
+
+    /// The time that an event gets which was stamped with `time`.
+    pub(super) fn time(&self, time: Time) -> Time {
+        self.last_time.max(time)
     }
 
     /// Forgets the events below `seq`, never more than there are and never fewer than before; answers the lowest

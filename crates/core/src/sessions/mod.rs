@@ -86,6 +86,8 @@ pub struct Sessions {
     realms: Vec<Arc<str>>,
     chance: Chance,
     next_pos: Pos,
+    /// What the wall's time is ahead of the running time, in milliseconds.
+    wall_ahead_ms: i64,
     // A table is up to twice as large as what is in it: large values stand beside it.
     connections: HashMap<ConnectionId, Box<Connection>>,
     sessions: HashMap<SessionId, Box<Session>>,
@@ -122,6 +124,7 @@ impl Sessions {
             realms: realms.into_iter().map(Arc::from).collect(),
             chance: Chance::new(seed),
             next_pos,
+            wall_ahead_ms: 0,
             connections: HashMap::new(),
             sessions: HashMap::new(),
             users: Users::default(),
@@ -195,6 +198,21 @@ impl Sessions {
     /// From now on every command is refused with `shutting_down`.
     pub const fn shutdown(&mut self) {
         self.shutting_down = true;
+    }
+
+    /// Says what the wall's clock shows at the running time `now`.
+    ///
+    /// All of [`Sessions`] is told the *running* time, which goes on evenly while the process runs: by it sessions end
+    /// and rates are held. What others are told, and what outlives the process, is stamped with the *wall's* time: events,
+    /// entries and tokens. So a clock that is set while the server runs changes the stamps and no deadline. Until this is
+    /// called, the two are the same.
+    pub const fn set_wall(&mut self, now: Time, wall: Time) {
+        self.wall_ahead_ms = wall.0.wrapping_sub(now.0).cast_signed();
+    }
+
+    /// The wall's time at the running time `now`.
+    const fn wall(&self, now: Time) -> Time {
+        Time(now.0.saturating_add_signed(self.wall_ahead_ms))
     }
 
     /// The position that the next event gets.

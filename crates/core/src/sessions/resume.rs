@@ -139,7 +139,7 @@ impl Sessions {
         (after, through): (Seq, Seq),
     ) -> Output {
         let pos = self.next_pos.saturating_sub(1);
-        Output::Replay { connection, room: Arc::clone(room), after, through, pos, time: turn.now }
+        Output::Replay { connection, room: Arc::clone(room), after, through, pos, time: self.wall(turn.now) }
     }
 
     pub(super) fn tell_missed(&mut self, turn: &mut Turn<'_>, to: ConnectionId, missed: Missed) {

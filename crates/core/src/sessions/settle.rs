@@ -31,7 +31,7 @@ impl Sessions {
         match outcome {
             Outcome::Stored { seq, time, body } => {
                 let user = body.sender().map(|from| from.user);
-                let event = self.event(time, Some(Arc::clone(&room)), body);
+                let event = self.event_of(time, Some(Arc::clone(&room)), body);
                 let asker = pending.as_ref().filter(|pending| !self.hears_itself(pending.session));
                 let asker = asker.map(|pending| pending.connection);
                 if let Some(pending) = pending {

@@ -12,8 +12,13 @@ use std::sync::Arc;
 pub(super) type OwnConnections = SmallVec<[ConnectionId; 2]>;
 
 impl Sessions {
-    /// A new event with the next position.
-    pub(super) fn event(&mut self, time: Time, room: Option<Arc<str>>, body: Body) -> Arc<Event> {
+    /// A new event of this moment with the next position.
+    pub(super) fn event(&mut self, now: Time, room: Option<Arc<str>>, body: Body) -> Arc<Event> {
+        self.event_of(self.wall(now), room, body)
+    }
+
+    /// A new event that was stamped with this time.
+    pub(super) fn event_of(&mut self, time: Time, room: Option<Arc<str>>, body: Body) -> Arc<Event> {
         let pos = self.next_pos;
         self.next_pos += 1;
         Arc::new(Event { pos, time, room, body })

@@ -85,8 +85,30 @@ fn ids_are_forgotten_by_age() {
     assert_eq!(apply(&mut rooms, &message("a", 1_005, "x", Some("id"))), Outcome::Duplicate { seq: 1, time: Time(5) });
     assert_eq!(stored(&mut rooms, &message("a", 1_006, "x", Some("id"))), (2, 1_006));
     // The clock of another node that is behind does not make them young again.
-    stored(&mut rooms, &message("a", 9_000, "y", None));
+    stored(&mut rooms, &message("a", 9_000, "y", Some("other")));
     assert_eq!(stored(&mut rooms, &message("a", 1_010, "x", Some("id"))), (4, 9_000));
+}
+
+#[test]
+fn no_clock_that_was_wrong_makes_ids_old() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    for wrong in [100 * DAY + 2 * DAY, 100 * DAY + 60 * 60 * 1_000, 3 * DAY, 0] {
+        let mut rooms = Rooms::new(&Limits::default());
+        let now = 100 * DAY;
+        assert_eq!(stored(&mut rooms, &message("a", now, "pay 10", Some("once"))).0, 1);
+        // Another room is stamped by a clock that is wrong, and keeps that time for some while.
+        stored(&mut rooms, &message("b", wrong, "x", Some("elsewhere")));
+        stored(&mut rooms, &message("b", now + 1, "x", None));
+        for later in [2, 1_000, 1_000_000] {
+            for id in ["once", "again"] {
+                let entry = message("a", now + later, "pay 10", Some(id));
+                let again = apply(&mut rooms, &entry);
+                let first = (id, later) == ("again", 2);
+                assert_eq!(matches!(again, Outcome::Stored { .. }), first, "{wrong} {later} {id} {again:?}");
+            }
+            stored(&mut rooms, &message("b", now + later, "y", Some(&later.to_string())));
+        }
+    }
 }
 
 #[test]

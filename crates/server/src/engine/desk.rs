@@ -86,8 +86,8 @@ mod tests {
     use crate::storage::{self, Writer};
     use std::time::{Duration, Instant};
     use switchboard_core::sessions::{Peer, SessionsSettings};
-    use switchboard_core::{ConnectionId, Epoch, Limits, Output, Rooms, Via};
-    use switchboard_store::{MemorySettings, MemoryStore};
+    use switchboard_core::{ConnectionId, Epoch, Limits, Output, Rooms, Time, Via};
+    use switchboard_store::{ClockLog, MemorySettings, MemoryStore};
 
     #[test]
     fn what_a_full_inbox_does_not_take_the_engines_thread_delivers_and_in_order() {
@@ -98,7 +98,8 @@ mod tests {
         let mailbox = Arc::new(Mailbox::new(1_000, 1 << 20));
         let metrics = Arc::new(Metrics::new());
         let store = Box::new(MemoryStore::new(MemorySettings::default()).expect("random numbers"));
-        let storage = storage::Settings { free_min: 0, retention: None };
+        let (clock, clock_log) = (Clock::start(), ClockLog::default());
+        let storage = storage::Settings { free_min: 0, retention: None, clock, clock_log, latest: Time(0) };
         let (writer, _) = Writer::new(store, storage, mailbox.clone(), metrics.clone());
         let limits = Limits::default();
         let rooms = Rooms::new(&limits);
@@ -118,8 +119,8 @@ mod tests {
             log_messages: false,
             grace: Duration::from_secs(10),
         };
-        let around = Surroundings { shards: vec![handle], writer, metrics, settings, clock: Clock::start() };
-        let engine = Engine::new(sessions, rooms, LocalQueue::default(), 1);
+        let around = Surroundings { shards: vec![handle], writer, metrics, settings, clock };
+        let engine = Engine::new(sessions, rooms, ClockLog::default(), LocalQueue::default(), 1);
         let driver = Driver::new(engine, around);
         mailbox.give_back(driver.wants());
         let desk = Arc::new(Desk::new(mailbox, driver));

@@ -94,6 +94,9 @@ impl Driver {
             return Some(self.storage_failed(mailbox, error));
         }
         let now = self.around.clock.now();
+        if let Some(by_ms) = self.engine.read_clock(now, self.around.clock.reading()) {
+            tracing::warn!(seconds = by_ms / 1_000, "the machine's clock was set");
+        }
         let quiet = commands.is_empty();
         for command in commands.drain(..) {
             self.engine.apply(now, command);

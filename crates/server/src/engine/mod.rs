@@ -17,7 +17,8 @@ use switchboard_core::sessions::{Counts, SessionsSettings};
 use switchboard_core::{
     CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, Sessions, Ticket, Time,
 };
-use switchboard_store::{Batch, Trim};
+use switchboard_store::clock::{Noted, Reading};
+use switchboard_store::{Batch, ClockLog, Trim};
 
 /// Positions reserved at a time. A reservation is one row in the transaction of a batch that is stored anyway, or a
 /// transaction of its own every so many ephemeral events.
@@ -68,6 +69,16 @@ pub struct Tally {
     pub refused: Vec<Code>,
 }
 
+/// How urgently the store needs something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    None,
+    /// It goes with the next batch that stores something.
+    Waits,
+    /// It makes a batch of its own.
+    Urgent,
+}
+
 /// All that changes when a command is applied.
 pub struct Engine<Q> {
     sessions: Sessions,
@@ -81,14 +92,19 @@ pub struct Engine<Q> {
     parked: Option<Parked>,
     /// Events that were counted as stored and are not.
     counted_before: u64,
+    clock: ClockLog,
+    /// How much of it the store has still to be given.
+    clock_news: News,
+    writable: bool,
     /// Counters for the metrics; the driver takes them.
     pub tally: Tally,
 }
 
 impl<Q: Sequencer> Engine<Q> {
-    /// An engine over what the store held; `reserved`: positions below this are reserved already.
+    /// An engine over what the store held: its positions from `sessions.next_pos` on are free, and `clock` is what the
+    /// machine's clock did.
     #[must_use]
-    pub fn new(sessions: SessionsSettings, rooms: Rooms, sequencer: Q, shards: usize) -> Self {
+    pub fn new(sessions: SessionsSettings, rooms: Rooms, clock: ClockLog, sequencer: Q, shards: usize) -> Self {
         let reserved = sessions.next_pos;
         Self {
             sessions: Sessions::new(sessions),
@@ -100,8 +116,38 @@ impl<Q: Sequencer> Engine<Q> {
             reserved,
             parked: None,
             counted_before: 0,
+            clock,
+            clock_news: News::None,
+            writable: true,
             tally: Tally::default(),
         }
+    }
+
+    /// Says what the clocks show at the running time `now`: to be called at the beginning of a turn, since what is applied
+    /// next is stamped by it. That the wall's clock was set is stored before what it stamps. Gives by how many
+    /// milliseconds it was, if it was.
+    pub fn read_clock(&mut self, now: Time, reading: Reading) -> Option<i64> {
+        self.sessions.set_wall(now, reading.wall);
+        let noted = self.clock.note(reading, self.sessions.next_pos());
+        let news = match noted {
+            Noted::Nothing => News::None,
+            Noted::Worth => News::Waits,
+            Noted::Set(_) => News::Urgent,
+        };
+        self.clock_news = self.clock_news.max(news);
+        // While the disk is nearly full nothing is stored that it concerns, and a batch that does not fit holds up others.
+        if self.clock_news == News::Urgent && self.writable && self.parked.is_none() {
+            self.store_clock();
+        }
+        match noted {
+            Noted::Set(by_ms) => Some(by_ms),
+            Noted::Nothing | Noted::Worth => None,
+        }
+    }
+
+    fn store_clock(&mut self) {
+        self.gathered.store.clock = Some(self.clock.clone());
+        self.clock_news = News::None;
     }
 
     /// Applies one message of a shard to the batch that gathers.
@@ -162,6 +208,7 @@ impl<Q: Sequencer> Engine<Q> {
 
     /// Whether durable commands are admitted: not while the disk is nearly full.
     pub fn set_writable(&mut self, writable: bool) {
+        self.writable = writable;
         self.sessions.set_writable(writable);
     }
 
@@ -191,6 +238,9 @@ impl<Q: Sequencer> Engine<Q> {
         if next + BATCH_POSITIONS > self.reserved && self.parked.is_none() {
             self.reserved = next + BATCH_POSITIONS + RESERVE;
             self.gathered.store.reserve_pos = Some(self.reserved);
+        }
+        if self.clock_news != News::None && !self.gathered.store.is_empty() {
+            self.store_clock();
         }
         let empty = Gathered::new(self.gathered.shards.len());
         std::mem::replace(&mut self.gathered, empty)

@@ -1,6 +1,6 @@
 //! What the engine does while nothing can be stored: it takes back what is not, keeps what was asked for, and goes on.
 
-use super::{Engine, Gathered};
+use super::{Engine, Gathered, News};
 use crate::message::ToShard;
 use crate::sequencer::Sequencer;
 use crate::shard::Shard;
@@ -78,6 +78,9 @@ impl<Q: Sequencer> Engine<Q> {
             // The bound is not stored: the next batch that can be has it.
             self.reserved = 0;
         }
+        if held.store.clock.is_some() || gathering.store.clock.is_some() {
+            self.clock_news = self.clock_news.max(News::Waits);
+        }
         let undone = self.undo([&held.store, &gathering.store], durable);
         let mut again = Vec::new();
         let mut repeated = Vec::new();
@@ -141,9 +144,9 @@ impl<Q: Sequencer> Engine<Q> {
         let trims = batches.iter().flat_map(|batch| &batch.trims);
         let touched: BTreeSet<Arc<str>> =
             events().filter_map(|event| event.room.clone()).chain(trims.map(|trim| trim.room.clone())).collect();
-        for event in events() {
+        for event in batches.iter().rev().flat_map(|batch| batch.events.iter().rev()) {
             if let (Some(room), Body::Message { id: Some(id), .. }) = (&event.room, &event.body) {
-                self.rooms.forget_id(room, id);
+                self.rooms.take_back_id(room, id);
             }
         }
         let no_topic: Arc<str> = Arc::from("");

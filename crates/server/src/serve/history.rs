@@ -4,16 +4,19 @@ use super::StartError;
 use crate::config::{Config, Durability, default_data_dir};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use switchboard_core::sessions::SessionsSettings;
 use switchboard_core::{Rooms, Time};
-use switchboard_store::{MemorySettings, MemoryStore, SqliteSettings, SqliteStore, Store};
+use switchboard_store::{ClockLog, MemorySettings, MemoryStore, SqliteSettings, SqliteStore, Store};
 
 /// The store and what the core starts from.
 pub(super) struct History {
     pub store: Box<dyn Store>,
     pub rooms: Rooms,
     pub sessions: SessionsSettings,
+    /// What the machine's clock did.
+    pub clock: ClockLog,
+    /// The latest time of any event.
+    pub latest: Time,
 }
 
 /// Where the data is; none with `--ephemeral`.
@@ -57,11 +60,12 @@ pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<History,
     let limits = config.core_limits();
     let loaded = store.load()?;
     let mut rooms = Rooms::new(&limits);
+    let mut latest = Time(0);
     for room in loaded.rooms {
+        latest = latest.max(room.last_time);
         rooms.restore_room(room.name, room.next_seq, room.first_seq, room.topic, room.last_time);
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    store.recent_ids(Time(now.saturating_sub(limits.dedupe_age_ms)), limits.dedupe_ids, &mut |id| {
+    store.recent_ids(limits.dedupe_age_ms, limits.dedupe_ids, &mut |id| {
         rooms.restore_id(&id.room, &id.id, id.seq, id.time, &id.text, id.action);
     })?;
     let mut seed = [0; 8];
@@ -76,7 +80,7 @@ pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<History,
         auto_join: config.rooms.auto_join.clone(),
         next_pos: loaded.next_pos,
     };
-    Ok(History { store, rooms, sessions })
+    Ok(History { store, rooms, sessions, clock: loaded.clock, latest })
 }
 
 /// Others on this machine may read everything that was ever said, if the directory lets them.

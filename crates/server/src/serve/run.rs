@@ -207,6 +207,9 @@ impl House {
         let storage_settings = storage::Settings {
             free_min: config.store.free_min.map_or(0, |free| free.0),
             retention: config.store.retention.map(|retention| retention.duration()),
+            clock,
+            clock_log: history.clock.clone(),
+            latest: history.latest,
         };
         let (writer, waiting_writer) = Writer::new(history.store, storage_settings, mailbox.clone(), metrics.clone());
         let reader_threads = waiting.start(readers.clone(), store_readers, &writer.indexer(), &handles, page_bytes)?;
@@ -222,7 +225,7 @@ impl House {
             },
             clock,
         };
-        let engine = Engine::new(history.sessions, history.rooms, LocalQueue::default(), shards);
+        let engine = Engine::new(history.sessions, history.rooms, history.clock.clone(), LocalQueue::default(), shards);
         let desk = Arc::new(Desk::new(mailbox.clone(), Driver::new(engine, around)));
         let writer_thread = waiting_writer.start(desk.clone())?;
         for (number, inbox) in inboxes.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod stall;
 
+use crate::clock::Clock;
 use crate::engine::desk::Desk;
 use crate::engine::mailbox::Mailbox;
 use crate::metrics::Metrics;
@@ -9,9 +10,10 @@ use stall::{Complaints, Outcome, Stall};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use switchboard_core::Time;
-use switchboard_store::{Batch, Severity, Store, StoreError};
+use switchboard_store::clock::Reading;
+use switchboard_store::{Batch, ClockLog, Severity, Store, StoreError};
 
 /// Rows that are indexed in one transaction, as long as no batch waits.
 const INDEX_ROWS: usize = 64;
@@ -27,6 +29,10 @@ const REINDEX_INTERVAL: Duration = Duration::from_millis(50);
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often old events are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+/// After the machine was off for longer than a day, as its clock says: how long that clock is watched before anything is
+/// forgotten by it. A machine that starts with a wrong time is told the right one soon.
+const DOUBTFUL_GAP_MS: u64 = 24 * 60 * 60 * 1_000;
+const DOUBT: Duration = Duration::from_secs(600);
 /// How long a search waits for the index.
 const SEARCH_WAIT: Duration = Duration::from_secs(5);
 
@@ -37,6 +43,12 @@ pub struct Settings {
     pub free_min: u64,
     /// Age from which events are forgotten.
     pub retention: Option<Duration>,
+    /// The clock that stamps.
+    pub clock: Clock,
+    /// What the machine's clock did, as the store has it.
+    pub clock_log: ClockLog,
+    /// The latest time of any event.
+    pub latest: Time,
 }
 
 /// When a batch is committed.
@@ -122,6 +134,7 @@ impl Writer {
     ) -> (Self, Waiting) {
         let progress = Arc::new(Progress::default());
         let is_instant = store.is_instant();
+        let in_doubt = State::is_in_doubt(&settings, settings.clock.reading());
         let state = State {
             store,
             settings,
@@ -136,6 +149,7 @@ impl Writer {
             complaints: Complaints::default(),
             watched: None,
             trimmed: None,
+            doubted_until: in_doubt.then(|| Instant::now() + DOUBT),
         };
         let (inbox, state) = (Arc::<Inbox>::default(), Arc::new(Mutex::new(state)));
         let writer = Self { inbox: inbox.clone(), progress, here: is_instant.then(|| state.clone()) };
@@ -286,6 +300,8 @@ struct State {
     complaints: Complaints,
     watched: Option<Instant>,
     trimmed: Option<Instant>,
+    /// Until when the clock is not trusted enough to forget anything.
+    doubted_until: Option<Instant>,
 }
 
 impl State {
@@ -349,6 +365,9 @@ impl State {
             let stall = stall::begin(&mut *self.store, &self.mailbox, batch, &why)?;
             self.stalls(stall);
             return Ok(Outcome::Stalled);
+        }
+        if let Some(clock) = &batch.clock {
+            self.settings.clock_log = clock.clone();
         }
         self.metrics.committed(batch.events.len(), begun.elapsed());
         self.unindexed += batch.events.len() as u64;
@@ -427,15 +446,31 @@ impl State {
         self.mailbox.notice(|notices| notices.writable = Some(writable));
     }
 
+    /// Whether the machine was started since the last event and the clock says that this was long ago: it may be wrong,
+    /// and nothing tells but that it is set soon.
+    fn is_in_doubt(settings: &Settings, reading: Reading) -> bool {
+        let Settings { clock_log, latest, .. } = settings;
+        latest.0 > 0 && !clock_log.is_of_boot(reading) && reading.wall.since(*latest) > DOUBTFUL_GAP_MS
+    }
+
     fn retain(&mut self) -> Result<(), StoreError> {
         let Some(age) = self.settings.retention else { return Ok(()) };
         if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() < RETENTION_INTERVAL) {
             return Ok(());
         }
+        let reading = self.settings.clock.reading();
+        if self.settings.clock_log.is_behind(reading) {
+            // The clock was set, and what it stamped before seems older or younger than it is: the engine takes that down
+            // first.
+            self.mailbox.notice(|_| {});
+            return Ok(());
+        }
+        if self.doubted_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
         self.trimmed = Some(Instant::now());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let before = Time(now.saturating_sub(age).as_millis() as u64);
-        let trims = match self.store.older_than(before) {
+        let cutoffs = self.settings.clock_log.cutoffs(reading.wall, age.as_millis() as u64);
+        let trims = match self.store.older_than(&cutoffs) {
             Ok(trims) => trims,
             Err(error) => return self.put_off(error),
         };

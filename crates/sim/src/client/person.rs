@@ -124,6 +124,8 @@ impl Person {
         }
         let Some((room, seq)) = check.place(token) else { return Err(format!("~{token}~ is not stored")) };
         if let Some((shown, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] "))
+            // The day and the time of an earlier message; no room's name has a colon.
+            && !shown.contains(':')
             && shown != room
         {
             return Err(format!("shown as of another room than {room}: {line}"));

@@ -7,7 +7,7 @@ use crate::disk::Disk;
 use crate::world::Happening;
 use std::sync::Arc;
 use switchboard_core::output::HistoryRange;
-use switchboard_core::{Code, ConnectionId, Time};
+use switchboard_core::{Code, ConnectionId};
 use switchboard_server::engine::Gathered;
 use switchboard_server::engine::mailbox::{Stalled, Worker};
 use switchboard_server::message::{Read, ToShard};
@@ -35,6 +35,9 @@ impl Server {
             self.send(context, shard, vec![ToShard::Space]);
         }
         let now = time(context.now());
+        if let Some(by_ms) = self.engine.read_clock(now, context.wall.reading(context.now())) {
+            context.note(format_args!("engine clock {by_ms}"));
+        }
         // Then there may be more, or room for it.
         let goes_on = !commands.is_empty() || notices.committed;
         for command in commands {
@@ -84,7 +87,10 @@ impl Server {
             Ok(()) => {
                 for event in &self.batch.events {
                     context.note(format_args!("commit {:?} {:?}", event.room, event.seq()));
-                    check.committed(event)?;
+                    check.committed(event, context.now() / MS)?;
+                }
+                if let Some(clock) = self.batch.clock.take() {
+                    self.clock_log = clock;
                 }
                 self.batch = Batch::default();
                 self.set_writable(context, true);
@@ -146,10 +152,24 @@ impl Server {
         }
     }
 
-    /// Retention forgets what is older than this.
-    pub(crate) fn forget(&mut self, context: &mut Context<Happening>, disk: &mut Disk, age_ms: u64) -> Verdict {
-        let before = Time(time(context.now()).0 - age_ms);
-        let trims = disk.older_than(before).map_err(|error| error.to_string())?;
+    /// Retention forgets what is older than this, as the writer does it.
+    pub(crate) fn forget(
+        &mut self,
+        context: &mut Context<Happening>,
+        disk: &mut Disk,
+        check: &Check,
+        age_ms: u64,
+    ) -> Verdict {
+        let reading = context.wall.reading(context.now());
+        if self.clock_log.is_behind(reading) {
+            self.wake_engine(context);
+            return Ok(());
+        }
+        let cutoffs = self.clock_log.cutoffs(reading.wall, age_ms);
+        let trims = disk.older_than(&cutoffs).map_err(|error| error.to_string())?;
+        for (room, seq) in &trims {
+            check.may_be_forgotten(room, *seq, context.now() / MS, age_ms)?;
+        }
         self.mailbox.notice(|notices| notices.trims = trims);
         self.wake_engine(context);
         Ok(())

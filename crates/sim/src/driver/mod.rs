@@ -21,9 +21,9 @@ use switchboard_server::engine::{Engine, Gathered};
 use switchboard_server::message::ToShard;
 use switchboard_server::sequencer::LocalQueue;
 use switchboard_server::shard::{self, Opening, Shard};
-use switchboard_store::{Batch, StoreError};
+use switchboard_store::{Batch, ClockLog, StoreError};
 
-/// The wall's time at the beginning of every run.
+/// The engine's running time at the beginning of every run.
 const BEGINNING_MS: u64 = 1_800_000_000_000;
 
 /// A process: the engine, the shards, and what is on its way between them.
@@ -39,6 +39,8 @@ pub(crate) struct Server {
     writable: bool,
     /// What is asked for waits until something can be stored.
     stalled: bool,
+    /// What the machine's clock did, as the disk has it.
+    clock_log: ClockLog,
     engine_wakes: Option<Micros>,
     /// How many connections of each kind there are, by the shards' own reports.
     population: BTreeMap<(&'static str, &'static str), i64>,
@@ -65,8 +67,7 @@ impl Server {
         for room in loaded.rooms {
             rooms.restore_room(room.name, room.next_seq, room.first_seq, room.topic, room.last_time);
         }
-        let since = Time(time(now).0.saturating_sub(limits.dedupe_age_ms));
-        disk.recent_ids(since, limits.dedupe_ids, &mut |id| {
+        disk.recent_ids(limits.dedupe_age_ms, limits.dedupe_ids, &mut |id| {
             rooms.restore_id(&id.room, &id.id, id.seq, id.time, &id.text, id.action);
         })?;
         let sessions = SessionsSettings {
@@ -83,13 +84,14 @@ impl Server {
         Ok(Self {
             life,
             plan: plan.clone(),
-            engine: Engine::new(sessions, rooms, LocalQueue::default(), plan.shards),
+            engine: Engine::new(sessions, rooms, loaded.clock.clone(), LocalQueue::default(), plan.shards),
             mailbox: Mailbox::new(plan.inbox_commands, 1 << 20),
             shards,
             committing: None,
             batch: Batch::default(),
             writable: true,
             stalled: false,
+            clock_log: loaded.clock,
             engine_wakes: None,
             population: BTreeMap::new(),
         })

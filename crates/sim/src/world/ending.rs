@@ -49,8 +49,13 @@ impl World {
             let row = |room: &str| (rooms.seq(room), rooms.first_seq(room), rooms.topic(room).to_string());
             rooms.names().map(|room| (room.to_string(), row(room))).collect()
         };
+        // Ids of what was forgotten are known until the end of the process only; all else is in the store.
+        let is_whole = server.engine().rooms().names().all(|room| server.engine().rooms().first_seq(room) == 1);
+        if is_whole && server.engine().rooms() == restarted.engine().rooms() {
+            return Ok(());
+        }
         let (running, restarted) = (of(server), of(&restarted));
-        if running == restarted {
+        if !is_whole && running == restarted {
             return Ok(());
         }
         Err(format!("the rooms are {running:?}, and after a restart {restarted:?}"))

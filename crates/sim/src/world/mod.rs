@@ -12,6 +12,7 @@ use crate::network::{LinkId, Network, Packet, Transport};
 use crate::plan::Plan;
 use crate::prng::Random;
 use crate::tap::Told;
+use crate::wall::Wall;
 use bytes::BytesMut;
 use switchboard_core::ConnectionId;
 use switchboard_protocols::conversation::Choice;
@@ -107,7 +108,7 @@ pub struct Failure {
 pub fn run(seed: u64, steps: usize, trace: bool) -> Result<Report, Failure> {
     let mut random = Random::new(seed);
     let plan = Plan::of(&mut random);
-    let context = Context { agenda: Agenda::new(), random, trace: Trace::new(trace) };
+    let context = Context { agenda: Agenda::new(), random, trace: Trace::new(trace), wall: Wall::new() };
     let fail = |at_ms, what| Failure { seed, at_ms, what };
     let mut disk = Disk::new(seed).map_err(|error| fail(0, error.to_string()))?;
     let server = Server::start(0, &plan, seed, 0, &mut disk).map_err(|error| fail(0, error.to_string()))?;
@@ -261,6 +262,11 @@ impl World {
             }
             Happening::Restart => {
                 let (crashes, seed) = (self.crashes, self.seed ^ u64::from(self.crashes) << 32);
+                // Mostly the server alone went down.
+                if self.plan.clock_jumps && context.random.percent(30) {
+                    let now = context.now();
+                    context.wall.reboot(&mut context.random, now);
+                }
                 let server = Server::start(crashes, &self.plan, seed, context.now(), disk);
                 self.server = Some(server.map_err(|error| error.to_string())?);
             }

@@ -1,7 +1,7 @@
 //! What a step does: somebody says something, or something goes wrong.
 
 use super::{Happening, Parting, World};
-use crate::agenda::MS;
+use crate::agenda::{Context, MS};
 use crate::check::Verdict;
 use crate::client::Speaker;
 use crate::network::{Packet, Stage, Transport};
@@ -81,10 +81,16 @@ impl World {
             80..83 => self.start_afresh(number),
             83..87 => self.fill_disk(),
             87 => self.lock_disk(),
+            88..90 if self.plan.clock_jumps => {
+                let Context { agenda, random, wall, .. } = &mut self.context;
+                let what = wall.go_wrong(random, agenda.now);
+                self.context.note(format_args!("{what}"));
+            }
             88..92 => {
-                let age_ms = self.context.random.pick(&[0, 1_000, 30_000]);
-                if let Some(server) = &mut self.server {
-                    server.forget(&mut self.context, &mut self.disk, age_ms)?;
+                let age_ms = self.context.random.pick(self.plan.retention_ms);
+                let Self { context, server, disk, check, .. } = self;
+                if let Some(server) = server {
+                    server.forget(context, disk, check, age_ms)?;
                 }
             }
             92..95 => self.crash()?,

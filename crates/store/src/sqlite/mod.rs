@@ -13,6 +13,7 @@ mod wal;
 mod write;
 mod writer;
 
+use crate::clock::Cutoffs;
 use crate::error::{At, Severity, StoreError};
 use crate::record::{Batch, IdRecord, Loaded};
 use crate::{Reader, Store};
@@ -29,7 +30,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use switchboard_core::{Epoch, Pos, Seq, Time};
+use switchboard_core::{Epoch, Pos, Seq};
 use wal::Log;
 
 pub use verify::{Report, verify};
@@ -170,8 +171,8 @@ impl Store for SqliteStore {
         Ok(Loaded { epoch: self.epoch, ..loaded })
     }
 
-    fn recent_ids(&mut self, since: Time, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
-        writer::recent_ids(&self.connection, since, max, each).at(&self.path)
+    fn recent_ids(&mut self, age_ms: u64, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
+        writer::recent_ids(&self.connection, age_ms, max, each).at(&self.path)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -219,7 +220,7 @@ impl Store for SqliteStore {
         Ok(self.reindex > 0)
     }
 
-    fn older_than(&mut self, before: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+    fn older_than(&mut self, before: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
         writer::older_than(&self.connection, before).at(&self.path)
     }
 

@@ -1,6 +1,7 @@
 //! The tables, the steps that lead from each version to the next, and the values that a database has once.
 
 use super::write::Write;
+use crate::clock::ClockLog;
 use rusqlite::{Connection, OptionalExtension};
 use switchboard_core::{Epoch, Pos};
 
@@ -12,7 +13,7 @@ pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// The migrations in order: the n-th one (from 1) leads to version n. A migration that was ever released is never
 /// changed again.
-const MIGRATIONS: [&str; 3] = [LOG, SEARCH, REINDEX];
+const MIGRATIONS: [&str; 4] = [LOG, SEARCH, REINDEX, IDS];
 
 /// Version 1: the log.
 ///
@@ -79,6 +80,14 @@ const SEARCH: &str = "
 /// (`index.rs`), so that neither the start nor a search waits for it. Of plain ASCII texts the rows are the same.
 const REINDEX: &str = "
     INSERT INTO meta (key, value) SELECT 'reindex', value FROM meta WHERE key = 'indexed';
+";
+
+/// Version 4: messages with an id are found by their positions.
+///
+/// By their times, one that a wrong clock had stamped stood before or behind all others for days.
+const IDS: &str = "
+    DROP INDEX events_with_id;
+    CREATE INDEX events_with_id ON events (pos) WHERE id IS NOT NULL;
 ";
 
 /// The version of the database, 0 if it is new.
@@ -210,6 +219,22 @@ fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
 
 fn put(connection: &Connection, key: &str) -> rusqlite::Result<()> {
     connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, 1)", [key]).map(|_| ())
+}
+
+/// What the machine's clock did. What this version does not understand is as good as nothing: then time goes by as the
+/// clock says.
+pub(super) fn clock(connection: &Connection) -> rusqlite::Result<ClockLog> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'clock'")?;
+    let text: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| ClockLog::parse(&text)).unwrap_or_default())
+}
+
+/// Stores what the machine's clock did.
+pub(super) fn set_clock(connection: &Connection, clock: &ClockLog) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('clock', ?1)")?
+        .execute([clock.to_text()])
+        .map(|_| ())
 }
 
 fn set(connection: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {

@@ -3,6 +3,7 @@
 use super::rows;
 use super::schema::{self, Meta};
 use super::write::Write;
+use crate::clock::Cutoffs;
 use crate::durable::{Durable, next_pos_after};
 use crate::error::{At, StoreError};
 use crate::record::{Batch, IdRecord, Loaded, RoomRecord};
@@ -10,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use switchboard_core::counted::Backwards;
 use switchboard_core::{Pos, Seq, Time};
 
 /// What a commit changed beside the rows.
@@ -51,6 +53,9 @@ pub(super) fn commit(
     done.next_pos = next_pos.max(batch.reserve_pos.unwrap_or(0)).max(done.last_pos + 1);
     if done.next_pos > next_pos {
         schema::set_next_pos(&transaction, done.next_pos).at(path)?;
+    }
+    if let Some(clock) = &batch.clock {
+        schema::set_clock(&transaction, clock).at(path)?;
     }
     transaction.commit().at(path)?;
     Ok(done)
@@ -139,32 +144,35 @@ pub(super) fn load(connection: &Connection, last_pos: Pos) -> rusqlite::Result<L
     let mut statement =
         connection.prepare("SELECT name, next_seq, first_seq, topic, last_time FROM rooms ORDER BY name")?;
     let rooms = statement.query_map([], record)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Loaded { epoch, secret, next_pos: next_pos.max(last_pos + 1), rooms })
+    let clock = schema::clock(connection)?;
+    Ok(Loaded { epoch, secret, next_pos: next_pos.max(last_pos + 1), rooms, clock })
 }
 
 pub(super) fn recent_ids(
     connection: &Connection,
-    since: Time,
+    age_ms: u64,
     max: usize,
     each: &mut dyn FnMut(IdRecord),
 ) -> rusqlite::Result<()> {
-    let Some(skip) = max.checked_sub(1) else { return Ok(()) };
-    // First the place of the oldest one that is wanted, then forward from there: nothing is sorted, and no more than
-    // one row is in memory.
+    // First backwards to the oldest one that is wanted, then forwards from there: nothing is sorted, and no more than one
+    // row is in memory.
     const STORED: &str = "FROM events AS e INDEXED BY events_with_id CROSS JOIN rooms AS r ON r.id = e.room
-         WHERE e.id IS NOT NULL AND e.time >= ?1 AND e.seq >= r.first_seq";
-    let place = connection
-        .prepare(&format!("SELECT e.time, e.pos {STORED} ORDER BY e.time DESC, e.pos DESC LIMIT 1 OFFSET ?2"))?
-        .query_row((since.0.cast_signed(), i64::try_from(skip).unwrap_or(i64::MAX)), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let (time, pos): (i64, i64) = place.unwrap_or((since.0.cast_signed(), 0));
+         WHERE e.id IS NOT NULL AND e.seq >= r.first_seq";
+    let mut walk = Backwards::new(age_ms);
+    let mut oldest = None;
+    let mut statement = connection.prepare(&format!("SELECT e.pos, e.time {STORED} ORDER BY e.pos DESC LIMIT ?1"))?;
+    let mut rows = statement.query([i64::try_from(max).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        if !walk.wants(Time(row.get::<_, i64>(1)?.cast_unsigned())) {
+            break;
+        }
+        oldest = Some(row.get::<_, i64>(0)?);
+    }
+    let Some(oldest) = oldest else { return Ok(()) };
     let mut statement = connection.prepare(&format!(
-        "SELECT r.name, e.id, e.seq, e.time, e.text, e.action {STORED} AND (e.time > ?1 OR e.pos >= ?2)
-         ORDER BY e.time, e.pos"
+        "SELECT r.name, e.id, e.seq, e.time, e.text, e.action {STORED} AND e.pos >= ?1 ORDER BY e.pos"
     ))?;
-    let mut rows = statement.query((time, pos))?;
+    let mut rows = statement.query([oldest])?;
     // Most ids belong to the same few rooms, one after the other: their names are shared.
     let mut room: Arc<str> = Arc::from("");
     while let Some(row) = rows.next()? {
@@ -184,11 +192,12 @@ pub(super) fn recent_ids(
     Ok(())
 }
 
-pub(super) fn older_than(connection: &Connection, before: Time) -> rusqlite::Result<Vec<(Arc<str>, Seq)>> {
-    let mut times = connection.prepare_cached("SELECT time FROM events WHERE room = ?1 AND seq = ?2")?;
+pub(super) fn older_than(connection: &Connection, before: &Cutoffs) -> rusqlite::Result<Vec<(Arc<str>, Seq)>> {
+    let mut times = connection.prepare_cached("SELECT pos, time FROM events WHERE room = ?1 AND seq = ?2")?;
     let mut is_older = |room: i64, seq: Seq| -> rusqlite::Result<bool> {
-        let time: i64 = times.query_row((room, seq.cast_signed()), |row| row.get(0))?;
-        Ok(time.cast_unsigned() < before.0)
+        let (pos, time): (i64, i64) =
+            times.query_row((room, seq.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(before.is_older(pos.cast_unsigned(), Time(time.cast_unsigned())))
     };
     let mut rooms = connection.prepare(
         "SELECT name, next_seq, first_seq, topic, last_time, id FROM rooms WHERE first_seq < next_seq ORDER BY name",
@@ -197,7 +206,8 @@ pub(super) fn older_than(connection: &Connection, before: Time) -> rusqlite::Res
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (RoomRecord { name, next_seq, first_seq, .. }, id) = (record(row)?, row.get(5)?);
-        // Numbers have no holes and times never go back, so the border is found by halving.
+        // Numbers have no holes and times never go back, so the border is found by halving. Where a clock that was set makes
+        // an event seem younger than the one before it, an older one still stands at the border.
         let (mut low, mut high) = (first_seq, next_seq);
         if !is_older(id, low)? {
             continue;

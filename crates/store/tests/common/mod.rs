@@ -77,9 +77,9 @@ pub(crate) fn read_all(reader: &mut dyn Reader, room: &str, limit: u32) -> Vec<A
     }
 }
 
-pub(crate) fn ids(store: &mut dyn Store, since: u64, max: usize) -> Vec<IdRecord> {
+pub(crate) fn ids(store: &mut dyn Store, age_ms: u64, max: usize) -> Vec<IdRecord> {
     let mut found = Vec::new();
-    store.recent_ids(Time(since), max, &mut |record| found.push(record)).unwrap();
+    store.recent_ids(age_ms, max, &mut |record| found.push(record)).unwrap();
     found
 }
 

@@ -88,7 +88,7 @@ impl Sessions {
         let welcome = Welcome {
             reference: ask.reference.clone(),
             session: ask.session,
-            token: self.tokens.issue(Claim { session: ask.session, user: session.user, issued: turn.now }),
+            token: self.tokens.issue(Claim { session: ask.session, user: session.user, issued: self.wall(turn.now) }),
             epoch: self.epoch,
             nick: Arc::clone(self.users[session.user].nick.shown()),
             resumed,
@@ -143,7 +143,7 @@ impl Sessions {
 
     /// A token of a session that is alive is good however old it is: a client may have been connected for days.
     fn is_good(&self, turn: &Turn<'_>, claim: &Claim) -> bool {
-        self.is_alive(claim) || turn.now.since(claim.issued) <= TOKEN_AGE_MS
+        self.is_alive(claim) || self.wall(turn.now).since(claim.issued) <= TOKEN_AGE_MS
     }
 
     fn is_alive(&self, claim: &Claim) -> bool {

@@ -80,7 +80,7 @@ impl Sessions {
                 turn.reply(connection, done(reference));
                 self.observe_again(turn, connection);
             }
-            Command::Ping => turn.reply(connection, Reply::Pong { reference, time: turn.now }),
+            Command::Ping => turn.reply(connection, Reply::Pong { reference, time: self.wall(turn.now) }),
             Command::Quit => self.quit(turn, connection),
             // Whoever begins by saying a name comes in under it, and nobody is told of a guest who was never here.
             Command::Nick { nick } if self.session_of(connection).is_none() => {
@@ -208,7 +208,7 @@ impl Sessions {
     fn entry(&mut self, turn: &Turn<'_>, ask: Ask, room: RoomId, kind: EntryKind) -> Entry {
         let Ask { connection, session, reference } = ask;
         let ticket = self.ticket(Pending { connection, session, reference });
-        Entry { ticket, room: Arc::clone(&self.here[room].name), time: turn.now, kind }
+        Entry { ticket, room: Arc::clone(&self.here[room].name), time: self.wall(turn.now), kind }
     }
 
     fn check_writable(&self) -> Result<(), Refusal> {

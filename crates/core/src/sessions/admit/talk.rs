@@ -158,7 +158,7 @@ impl Sessions {
             action: message.action,
         };
         let event = self.event(turn.now, None, body);
-        let ack = Reply::Ack { reference: ask.reference, seq: None, time: Some(turn.now), duplicate: false };
+        let ack = Reply::Ack { reference: ask.reference, seq: None, time: Some(self.wall(turn.now)), duplicate: false };
         turn.reply(ask.connection, ack);
         let mut receivers = self.users[sender].sessions.clone();
         if to != sender {
@@ -183,7 +183,7 @@ impl Sessions {
     /// Answers what is told without being stored, if the client named its request.
     pub(super) fn acknowledge(&self, turn: &mut Turn<'_>, to: ConnectionId, reference: Option<Arc<str>>) {
         if reference.is_some() {
-            turn.reply(to, Reply::Ack { reference, seq: None, time: Some(turn.now), duplicate: false });
+            turn.reply(to, Reply::Ack { reference, seq: None, time: Some(self.wall(turn.now)), duplicate: false });
         }
     }
 }

@@ -33,7 +33,7 @@ impl World {
             auto_join: vec!["lobby".to_owned()],
             next_pos: 1,
         };
-        let engine = Engine::new(sessions, rooms, LocalQueue::default(), 1);
+        let engine = Engine::new(sessions, rooms, switchboard_store::ClockLog::default(), LocalQueue::default(), 1);
         let store = MemoryStore::new(MemorySettings::default()).expect("random numbers");
         let mut world = Self { engine, store };
         for connection in [ADA, BOB] {

@@ -1,9 +1,10 @@
 //! How the writer goes about what an earlier version indexed.
 
 use super::*;
+use crate::engine::mailbox::Worker;
 use std::sync::atomic::AtomicU64;
-use switchboard_core::Seq;
-use switchboard_store::{IdRecord, Loaded, Reader};
+use switchboard_core::{Body, Event, Sender, Seq, SessionId, UserId, Via};
+use switchboard_store::{Cutoffs, IdRecord, Loaded, MemorySettings, MemoryStore, Reader};
 
 /// A store with `left` events to index again, on a disk that is `free`.
 #[derive(Clone, Default)]
@@ -31,7 +32,7 @@ impl Store for Old {
         unreachable!("nobody loads")
     }
 
-    fn recent_ids(&mut self, _: Time, _: usize, _: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
+    fn recent_ids(&mut self, _: u64, _: usize, _: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
         unreachable!("nobody asks for ids")
     }
 
@@ -43,7 +44,7 @@ impl Store for Old {
         Ok(0)
     }
 
-    fn older_than(&mut self, _: Time) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+    fn older_than(&mut self, _: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -56,8 +57,12 @@ impl Store for Old {
     }
 }
 
+fn settings(retention: Option<Duration>, clock_log: ClockLog, latest: Time) -> Settings {
+    Settings { free_min: 1_000, retention, clock: Clock::start(), clock_log, latest }
+}
+
 fn waiting(store: &Old) -> Waiting {
-    let settings = Settings { free_min: 1_000, retention: None };
+    let settings = settings(None, ClockLog::default(), Time(0));
     Writer::new(Box::new(store.clone()), settings, Arc::new(Mailbox::new(10, 1_000)), Arc::default()).1
 }
 
@@ -105,4 +110,69 @@ fn nothing_is_indexed_again_without_space() {
     state.watch(true).unwrap();
     state.reindex().unwrap();
     assert!(state.reindexes() && store.left.load(Ordering::Relaxed) < 1_000_000);
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// A writer over a room with one event of this time at position 5, which forgets what is older than 30 days. Gives what
+/// it asks the engine to forget, when asked a second time after this was stored.
+fn forgets(time: Time, clock_log: ClockLog, then: Option<ClockLog>) -> bool {
+    let mut store = MemoryStore::new(MemorySettings::default()).unwrap();
+    let from = Sender { nick: "ada".into(), session: SessionId(1), user: UserId(1), via: Via::Tcp, address: None };
+    let body = Body::Message { seq: Some(1), id: None, from, to: None, text: "x".into(), action: false };
+    let event = Arc::new(Event { pos: 5, time, room: Some("lobby".into()), body });
+    store.commit(&Batch { events: vec![event], ..Batch::default() }).unwrap();
+    let mailbox = Arc::new(Mailbox::new(10, 1_000));
+    let settings = settings(Some(Duration::from_millis(30 * DAY)), clock_log, time);
+    let waiting = Writer::new(Box::new(store), settings, mailbox.clone(), Arc::default()).1;
+    let mut state = lock(&waiting.state);
+    state.look_around().unwrap();
+    if let Some(clock) = then {
+        assert_eq!(mailbox.take(Worker::Own, 0, 0, &mut Vec::new()).0.trims, [], "not before the engine took it down");
+        state.commit(Batch { clock: Some(clock), ..Batch::default() }).unwrap();
+        state.look_around().unwrap();
+    }
+    !mailbox.take(Worker::Own, 0, 0, &mut Vec::new()).0.trims.is_empty()
+}
+
+#[test]
+fn retention_goes_by_the_time_that_went_by() {
+    let now = Clock::start().reading();
+    let ago = |days: u64| Time(now.wall.0 - days * DAY);
+    let log = |reading: Reading| {
+        let mut log = ClockLog::default();
+        log.note(reading, 1);
+        log
+    };
+    // A clock that was right is believed: in this run of the machine, and after one day or two.
+    assert!(forgets(ago(31), log(now), None));
+    assert!(!forgets(ago(29), log(now), None));
+    // It was a hundred days behind when it stamped the event, and was set since.
+    let behind = log(Reading { wall: ago(100), ..now });
+    let mut noted = behind.clone();
+    noted.note(now, 6);
+    assert!(!forgets(ago(100), behind.clone(), Some(noted)));
+    let mut noted = behind.clone();
+    noted.note(now, 5);
+    assert!(forgets(ago(100), behind, Some(noted)), "what was stamped with the right clock");
+}
+
+#[test]
+fn a_clock_that_says_the_machine_was_off_for_long_is_watched_first() {
+    let now = Clock::start().reading();
+    let mut other_boot = ClockLog::default();
+    other_boot.note(Reading { boot: now.boot ^ 1, ..now }, 1);
+    assert!(!forgets(Time(now.wall.0 - 100 * DAY), other_boot.clone(), None));
+    let waiting = |latest, log| {
+        let store = Box::new(MemoryStore::new(MemorySettings::default()).unwrap());
+        Writer::new(store, settings(None, log, latest), Arc::new(Mailbox::new(1, 1)), Arc::default()).1
+    };
+    for (latest, log, is_in_doubt) in [
+        (Time(now.wall.0 - 100 * DAY), other_boot.clone(), true),
+        (Time(now.wall.0 - DAY / 2), other_boot.clone(), false),
+        (Time(now.wall.0 + 100 * DAY), other_boot.clone(), false),
+        (Time(0), ClockLog::default(), false),
+    ] {
+        assert_eq!(lock(&waiting(latest, log).state).doubted_until.is_some(), is_in_doubt, "{latest:?}");
+    }
 }
