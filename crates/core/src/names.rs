@@ -1,13 +1,20 @@
 //! The names of rooms and of people: what they may look like, and when two are the same.
 //!
 //! Both are checked and folded by PRECIS (RFC 8264) with the profile `UsernameCaseMapped` (RFC 8265 section 3.3).
-//! People's names are told apart by their UTS 39 skeletons too, so that nobody can look like somebody else.
+//! Names are told apart by what they look like too, so that nobody can look like somebody else: by their UTS 39 skeletons
+//! without marks. Names that people obey are kept from further likenesses ([`likeness`]), which would hurt others: `ana` and
+//! `anna` are two people.
+
+mod likeness;
 
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
 use std::borrow::Cow;
 use std::sync::Arc;
+use unicode_normalization::char::is_combining_mark;
 use unicode_security::confusable_detection::skeleton;
+
+pub use likeness::{is_reserved, is_stretched};
 
 /// Bytes of input looked at for each character that a name may have. Four are the most of one character in UTF-8, and
 /// four times that leaves room for letters that come with their marks apart; longer input is refused unread.
@@ -70,7 +77,8 @@ impl Nick {
     }
 
     /// What the nick looks like, without its case: two nicks that share a look cannot be here at once. The first look is
-    /// of the folded form, the second of the shown one: `Bill` and `BiIl` fold apart and look alike.
+    /// of the folded form, the second of the shown one: `Bill` and `BiIl` fold apart and look alike. One that passes for a
+    /// name of trust, such as `adm1n`, has that name's look.
     #[must_use]
     pub const fn looks(&self) -> &[Arc<str>; 2] {
         &self.looks
@@ -86,15 +94,33 @@ impl Nick {
         let shown: Arc<str> = Arc::from(shown);
         // Forms that are equal share their memory, as most do: nicks are in lower-case ASCII mostly.
         let folded = share(folded, &shown);
+        if let Some(trusted) = likeness::trusted(&folded).or_else(|| likeness::trusted(&shown)) {
+            let look: Arc<str> = Arc::from(lookalike(trusted));
+            return Self { shown, folded, looks: [Arc::clone(&look), look] };
+        }
         let look = share(&lookalike(&folded), &folded);
         let looks = [Arc::clone(&look), if shown == folded { look } else { share(&lookalike(&shown), &look) }];
         Self { shown, folded, looks }
     }
 }
 
-/// The UTS 39 skeleton without its case: a zero looks like a capital O, and is the same as a small one then.
-fn lookalike(text: &str) -> String {
-    skeleton(text).flat_map(char::to_lowercase).collect()
+/// What a name looks like: the UTS 39 skeleton without its case (a zero looks like a capital O, and is the same as a small
+/// one then) and without the marks on Latin, Greek and Cyrillic letters, digits and signs, which are easily overlooked. In
+/// other scripts marks are vowels or make another letter of one: those are left.
+#[must_use]
+pub fn lookalike(text: &str) -> String {
+    /// The scripts whose letters take marks as accents end before this character.
+    const ARMENIAN: char = '\u{530}';
+    let mut takes_accents = true;
+    let plain = |c: &char| {
+        if is_combining_mark(*c) {
+            return !takes_accents;
+        }
+        takes_accents = *c < ARMENIAN;
+        true
+    };
+    // What looks like `rn` does, and not the other way round, so that almost every name is its own look.
+    skeleton(text).filter(plain).flat_map(char::to_lowercase).collect::<String>().replace("rn", "m")
 }
 
 fn share(text: &str, same: &Arc<str>) -> Arc<str> {
@@ -195,11 +221,19 @@ mod tests {
             ("o0o", "ooo"),
             ("ada", "ａｄａ"),
             ("rené", "rene\u{301}"),
+            ("ada", "àda"),
+            ("ada", "a\u{330}d\u{20d2}a"),
+            ("ada", "ada\u{93c}"),
+            ("sören", "søren"),
         ];
         for (one, other) in alike {
             assert!(nick(one).collides(&nick(other)), "{one} {other}");
         }
-        assert!(!nick("анна").collides(&nick("anna")));
+        for (one, other) in
+            [("анна", "anna"), ("anna", "ana"), ("か", "が"), ("कि", "कु"), ("leet", "1337"), ("al", "all")]
+        {
+            assert!(!nick(one).collides(&nick(other)), "{one} {other}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing but the entries decides what is here: no connection, no clock of this node, no order of a hash. Two values
 //! that were fed the same entries are equal.
 
+mod looks;
 mod recent;
 mod room;
 
@@ -11,6 +12,7 @@ use crate::event::{Body, Sender};
 use crate::ids::{Seq, Time};
 use crate::limits::Limits;
 use crate::refusal::Code;
+pub(crate) use looks::Looks;
 use recent::{Known, Recent};
 use room::Room;
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rooms {
     by_name: BTreeMap<Arc<str>, Room>,
+    looks: Looks,
     recent: Recent,
     /// What a room without a topic answers.
     no_topic: Arc<str>,
@@ -31,6 +34,7 @@ impl Rooms {
     pub fn new(limits: &Limits) -> Self {
         Self {
             by_name: BTreeMap::new(),
+            looks: Looks::default(),
             recent: Recent::new(limits.dedupe_ids, limits.dedupe_age_ms),
             no_topic: Arc::from(""),
         }
@@ -39,6 +43,7 @@ impl Rooms {
     /// Puts back a room as the store knows it: `next_seq` is the number that its next event gets, `first_seq` the
     /// lowest that is still stored (`next_seq` if nothing is), `last_time` the time of its latest event.
     pub fn restore_room(&mut self, name: Arc<str>, next_seq: Seq, first_seq: Seq, topic: Arc<str>, last_time: Time) {
+        self.looks.add(&name);
         self.by_name.insert(name, Room::restored(next_seq, first_seq, topic, last_time));
     }
 
@@ -100,6 +105,12 @@ impl Rooms {
         self.by_name.contains_key(room)
     }
 
+    /// A room that has had an event and looks like this ([`crate::names::lookalike`]).
+    #[must_use]
+    pub fn looking_like(&self, look: &str) -> Option<Arc<str>> {
+        self.looks.find(look, |name| self.by_name.get_key_value(name).map(|(name, _)| Arc::clone(name)))
+    }
+
     /// How many rooms have had an event.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -155,7 +166,10 @@ impl Rooms {
     }
 
     fn open(&mut self, name: &Arc<str>) -> &mut Room {
-        let no_topic = &self.no_topic;
-        self.by_name.entry(Arc::clone(name)).or_insert_with(|| Room::new(Arc::clone(no_topic)))
+        let Self { no_topic, looks, .. } = self;
+        self.by_name.entry(Arc::clone(name)).or_insert_with_key(|name| {
+            looks.add(name);
+            Room::new(Arc::clone(no_topic))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::{Pos, RoomId, SessionId, Time};
 use crate::limits::{PRESENCE_INTERVAL_MS, VERY_LARGE_ROOM};
-use crate::rooms::Rooms;
+use crate::rooms::{Looks, Rooms};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(super) struct RoomsHere {
     slots: Vec<Option<RoomHere>>,
     free: Vec<RoomId>,
     by_name: BTreeMap<Arc<str>, RoomId>,
+    looks: Looks,
     /// Those without history, which [`Rooms`] does not count.
     without_history: usize,
     /// Those that are a whole namespace.
@@ -54,6 +55,11 @@ impl RoomsHere {
     /// How many of them are a whole namespace.
     pub(super) const fn spaces(&self) -> usize {
         self.spaces
+    }
+
+    /// One of them that looks like this ([`crate::names::lookalike`]).
+    pub(super) fn looking_like(&self, look: &str) -> Option<Arc<str>> {
+        self.looks.find(look, |name| self.by_name.get_key_value(name).map(|(name, _)| Arc::clone(name)))
     }
 
     /// Their names, sorted.
@@ -87,6 +93,9 @@ impl RoomsHere {
         });
         self.slots[room.0 as usize] = Some(slot);
         self.by_name.insert(Arc::clone(name), room);
+        if is_of_chat(name) {
+            self.looks.add(name);
+        }
         self.without_history += usize::from(!has_history);
         self.spaces += usize::from(is_space(name));
         Some(room)
@@ -100,6 +109,9 @@ impl RoomsHere {
         }
         if let Some(here) = self.slots[room.0 as usize].take() {
             self.by_name.remove(&here.name);
+            if is_of_chat(&here.name) {
+                self.looks.remove(&here.name);
+            }
             self.spaces -= usize::from(is_space(&here.name));
             self.without_history -= usize::from(!here.has_history);
             if let Some(due) = here.count_due {
@@ -154,6 +166,11 @@ impl RoomsHere {
     pub(super) fn next_count_due(&self) -> Option<Time> {
         self.counts_due.first().map(|(due, _)| *due)
     }
+}
+
+/// Whether a room is the chat's.
+fn is_of_chat(name: &str) -> bool {
+    !name.starts_with('/')
 }
 
 /// Whether a room is a whole namespace: the chat's rooms begin with no `/`, and those within a namespace have its name, a

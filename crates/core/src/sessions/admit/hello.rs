@@ -11,7 +11,7 @@ use crate::command::Hello;
 use crate::event::LeftWhy;
 use crate::ids::{ConnectionId, Realm, RoomId, Seq, SessionId, UserId};
 use crate::limits::TOKEN_AGE_MS;
-use crate::names::Nick;
+use crate::names::{Nick, is_reserved};
 use crate::refusal::{Code, Refusal};
 use crate::reply::{Reply, RoomRow, Welcome};
 use std::sync::Arc;
@@ -100,6 +100,10 @@ impl Sessions {
     /// The nick that a client wishes for, if `user` can have it.
     pub(super) fn check_nick(&self, wish: &str, user: Option<UserId>) -> Result<Nick, Refusal> {
         let nick = self.read_nick(wish)?;
+        if is_reserved(nick.folded()) || is_reserved(nick.shown()) {
+            let message = "this nick is kept for the server, or looks like one that is: choose another";
+            return Err(Code::NickTaken.refuse(None, message));
+        }
         if self.users.is_taken(&nick, user) {
             return Err(Code::NickTaken.refuse(None, "somebody has this nick, or one that looks like it"));
         }
@@ -301,6 +305,10 @@ impl Sessions {
         self.users.add_session(user, session);
         let mut newly_in = Vec::with_capacity(rooms.len());
         for name in rooms {
+            // Names in a resume are wishes: what could not be joined is not come back to.
+            if self.room_like(&name, turn.rooms).is_some() {
+                continue;
+            }
             // A server that has as many rooms as it may have still lets people in.
             let Some(room) = self.here.open(&name, turn.rooms, self.limits.rooms_total) else { continue };
             if self.enter(session, room) {

@@ -5,9 +5,11 @@ use super::super::turn::{Ask, Turn};
 use crate::event::LeftWhy;
 use crate::ids::{Realm, RoomId};
 use crate::limits::LIST_ROWS_MAX;
+use crate::names::{is_stretched, lookalike};
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use crate::reply::{MemberRow, Reply, RoomRow};
+use crate::rooms::Rooms;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -25,6 +27,10 @@ impl Sessions {
             let message = format!("you are in {most} rooms already (limits.rooms_per_session)");
             return Err(Code::TooManyRooms.refuse(None, message));
         }
+        if let Some(other) = self.room_like(&name, turn.rooms) {
+            let message = format!("{name} looks like the room {other}: join that, or choose another name");
+            return Err(Code::RoomInvalid.refuse(None, message));
+        }
         let Some(room) = self.here.open(&name, turn.rooms, self.limits.rooms_total) else {
             let message = "the server has as many rooms as it may have (limits.rooms_total)";
             return Err(Code::ServerRooms.refuse(None, message));
@@ -40,6 +46,21 @@ impl Sessions {
             self.tell_joined(turn.now, from, room, connection, turn.out);
         }
         Ok(())
+    }
+
+    /// Another room that a room which does not exist yet would be taken for: one that looks the same, or of which it is a
+    /// variation and in which everybody begins. A room that exists can be joined whatever it looks like.
+    pub(super) fn room_like(&self, name: &Arc<str>, rooms: &Rooms) -> Option<Arc<str>> {
+        // Beside the chat, rooms are their programs' affair.
+        let is_free = !name.starts_with('/') && self.here.find(name).is_none() && !rooms.contains(name);
+        if !is_free || self.auto_join.contains(name) {
+            return None;
+        }
+        let stretched = self.auto_join.iter().find(|first| is_stretched(name, first)).cloned();
+        stretched.or_else(|| {
+            let look = lookalike(name);
+            rooms.looking_like(&look).or_else(|| self.here.looking_like(&look))
+        })
     }
 
     pub(super) fn leave_by_request(
