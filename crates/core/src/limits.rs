@@ -56,6 +56,10 @@ pub const VERY_LARGE_ROOM: u32 = 1_000;
 /// its session is alive it is good however old it is.
 pub const TOKEN_AGE_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// Sessions that their clients ended whose tokens are remembered as no longer good. Beyond, the oldest of them would be
+/// good again, if less than [`TOKEN_AGE_MS`] old; they are of use to nobody but whoever ended them.
+pub const ENDED_MAX: usize = 65_536;
+
 /// The bounds that an operator may set, as far as the core enforces them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

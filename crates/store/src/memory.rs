@@ -12,8 +12,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use switchboard_core::counted::Backwards;
+use switchboard_core::limits::ENDED_MAX;
 use switchboard_core::output::HistoryRange;
-use switchboard_core::{Epoch, Event, Pos, Seq};
+use switchboard_core::{Epoch, Event, Pos, Seq, SessionId};
 
 /// What an event costs beside its text: the allocations for itself, its sender's nick and its id.
 const EVENT_BYTES: usize = 320;
@@ -63,6 +64,7 @@ impl MemoryStore {
             oldest: BTreeMap::new(),
             bytes: 0,
             clock: ClockLog::default(),
+            ended: VecDeque::new(),
         };
         Ok(Self { settings, log: Arc::new(RwLock::new(log)) })
     }
@@ -85,6 +87,7 @@ impl Store for MemoryStore {
             next_pos: log.next_pos,
             rooms: log.rooms.values().map(|room| room.record.clone()).collect(),
             clock: log.clock.clone(),
+            ended: log.ended.iter().copied().collect(),
         })
     }
 
@@ -156,6 +159,7 @@ struct Log {
     oldest: BTreeMap<Pos, Arc<str>>,
     bytes: usize,
     clock: ClockLog,
+    ended: VecDeque<SessionId>,
 }
 
 #[derive(Debug)]
@@ -210,6 +214,9 @@ impl Log {
         if let Some(clock) = &batch.clock {
             self.clock = clock.clone();
         }
+        self.ended.extend(&batch.ended);
+        let too_many = self.ended.len().saturating_sub(ENDED_MAX);
+        self.ended.drain(..too_many);
         self.last_pos = checked.last_pos;
         self.next_pos = self.next_pos.max(batch.reserve_pos.unwrap_or(0)).max(self.last_pos + 1);
     }

@@ -2,7 +2,9 @@
 
 use crate::clock::ClockLog;
 use std::sync::Arc;
-use switchboard_core::{Epoch, Event, Pos, Seq, Time};
+#[cfg(doc)]
+use switchboard_core::limits::ENDED_MAX;
+use switchboard_core::{Epoch, Event, Pos, Seq, SessionId, Time};
 
 /// What the engine starts from.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,8 @@ pub struct Loaded {
     pub rooms: Vec<RoomRecord>,
     /// What the machine's clock did, as far as a batch brought it.
     pub clock: ClockLog,
+    /// The latest sessions that their clients ended, oldest first, at most [`ENDED_MAX`].
+    pub ended: Vec<SessionId>,
 }
 
 /// A room as it is stored.
@@ -53,13 +57,19 @@ pub struct Batch {
     pub reserve_pos: Option<Pos>,
     /// What the machine's clock did, where there is news of it.
     pub clock: Option<ClockLog>,
+    /// Sessions that their clients ended, in that order.
+    pub ended: Vec<SessionId>,
 }
 
 impl Batch {
     /// Whether there is nothing to store.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.trims.is_empty() && self.reserve_pos.is_none() && self.clock.is_none()
+        self.events.is_empty()
+            && self.trims.is_empty()
+            && self.reserve_pos.is_none()
+            && self.clock.is_none()
+            && self.ended.is_empty()
     }
 }
 

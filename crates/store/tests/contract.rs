@@ -4,8 +4,9 @@ mod common;
 
 use common::*;
 use std::sync::Arc;
+use switchboard_core::limits::ENDED_MAX;
 use switchboard_core::output::HistoryRange::{After, Before, Latest};
-use switchboard_core::{Body, Event, Sender, Time, Via};
+use switchboard_core::{Body, Event, Sender, SessionId, Time, Via};
 use switchboard_store::clock::Reading;
 use switchboard_store::{
     Batch, ClockLog, Durability, MemorySettings, MemoryStore, Page, SqliteSettings, SqliteStore, Store, StoreError,
@@ -39,6 +40,7 @@ contract!(
     any_number_can_be_asked_for,
     ids_are_given_in_the_order_of_their_positions,
     what_the_clock_did_is_kept,
+    sessions_that_were_ended_are_kept,
     trimmed_events_are_gone_at_once,
     numbers_are_not_used_again,
     retention_finds_what_is_too_old,
@@ -262,6 +264,18 @@ fn what_the_clock_did_is_kept(store: &mut dyn Store) {
     assert_eq!(older(200), []);
     assert_eq!(older(230), []);
     assert_eq!(older(231), [("dev", 2), ("lobby", 3)].map(|(room, seq)| (Arc::from(room), seq)));
+}
+
+fn sessions_that_were_ended_are_kept(store: &mut dyn Store) {
+    let ended = |numbers: std::ops::Range<u64>| numbers.map(|n| SessionId(u64::MAX - n)).collect::<Vec<_>>();
+    store.commit(&Batch { ended: ended(0..2), ..Batch::default() }).unwrap();
+    store.commit(&Batch { ended: ended(2..3), ..batch(vec![message("lobby", 1, 1, "x")]) }).unwrap();
+    assert_eq!(store.load().unwrap().ended, ended(0..3));
+    let most = ENDED_MAX as u64;
+    store.commit(&Batch { ended: ended(3..most), ..Batch::default() }).unwrap();
+    assert_eq!(store.load().unwrap().ended, ended(0..most));
+    store.commit(&Batch { ended: ended(most..most + 1), ..Batch::default() }).unwrap();
+    assert_eq!(store.load().unwrap().ended, ended(1..most + 1));
 }
 
 fn timed(room: &str, pos: u64, seq: u64, day: u64) -> Arc<Event> {

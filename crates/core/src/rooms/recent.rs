@@ -64,7 +64,14 @@ impl PartialEq for Recent {
 
 impl Recent {
     pub(super) const fn new(ids_max: usize, age_ms_max: u64) -> Self {
-        Self { uses: BTreeMap::new(), order: VecDeque::new(), counted: Counted::NONE, before: VecDeque::new(), ids_max, age_ms_max }
+        Self {
+            uses: BTreeMap::new(),
+            order: VecDeque::new(),
+            counted: Counted::NONE,
+            before: VecDeque::new(),
+            ids_max,
+            age_ms_max,
+        }
     }
 
     /// What is known of an id, for a message that would be stored with this time.

@@ -8,6 +8,7 @@ mod admit;
 mod chance;
 mod connection;
 mod door;
+mod ended;
 mod ending;
 mod here;
 mod presence;
@@ -34,6 +35,7 @@ use crate::rooms::Rooms;
 use chance::Chance;
 use connection::{Connection, Session, Stage};
 use door::Door;
+use ended::Ended;
 use here::RoomsHere;
 use recent::Recent;
 use settle::Pending;
@@ -94,6 +96,7 @@ pub struct Sessions {
     users: Users,
     here: RoomsHere,
     recent: Recent,
+    ended: Ended,
     /// Sessions without a connection, by the time at which they end.
     expiring: BTreeSet<(Time, SessionId)>,
     /// Requests whose entries are not settled yet: at most those of the batch under way.
@@ -130,6 +133,7 @@ impl Sessions {
             users: Users::default(),
             here: RoomsHere::default(),
             recent: Recent::default(),
+            ended: Ended::default(),
             expiring: BTreeSet::new(),
             pending: HashMap::new(),
             last_ticket: 0,
@@ -188,6 +192,28 @@ impl Sessions {
         out.push(Output::Attach { connection, room, name });
         out.push(Output::Current { connection, room: Some(room) });
         out.push(Output::Reply { to: connection, reply });
+    }
+
+    /// Puts back a session that its client ended before the server was started, in the order of their ends.
+    pub fn restore_ended(&mut self, session: SessionId) {
+        self.ended.restore(session);
+    }
+
+    /// Whether [`Sessions::take_ended`] has something to give.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.ended.has_news()
+    }
+
+    /// Takes the sessions that their clients ended since this was last called: the store keeps them with the next batch, so
+    /// that no token of theirs is good after a restart.
+    pub fn take_ended(&mut self) -> Vec<SessionId> {
+        self.ended.take_news()
+    }
+
+    /// Takes back what [`Sessions::take_ended`] gave, since the store has not kept it.
+    pub fn give_back_ended(&mut self, ended: Vec<SessionId>) {
+        self.ended.give_back(ended);
     }
 
     /// Whether durable commands are taken; if not, they are refused with `storage_full`.

@@ -1,6 +1,6 @@
 //! Taking another nick.
 
-use crate::world::{World, as_new, hello, join, leave, nick};
+use crate::world::{World, as_new, hello, join, leave, nick, resume, say};
 use switchboard_core::{Command, Limits};
 
 #[test]
@@ -80,4 +80,69 @@ fn whoever_begins_with_a_nick_was_never_a_guest() {
     assert_eq!(world.answer(ada, nick("Bob")), ["no nick_taken"], "and there is no session yet");
     assert_eq!(world.answer(ada, nick("ada")), ["welcome ada lobby 0/2", "+lobby", "@lobby"]);
     assert_eq!(world.hears(bob), ["lobby ada joined, 2"]);
+}
+
+#[test]
+fn nobody_looks_like_somebody_who_is_obeyed_and_nobody_is_the_server() {
+    let mut world = World::new();
+    let (ada, _) = (world.enter(1, "ada"), world.enter(2, "Admin"));
+    for wish in
+        ["admin", "adm1n", "admiin", "\u{e0}dmin", "ad-min", "àda2", "rооt", "s3rver", "everyone", "here", "room"]
+    {
+        let expected = if wish == "àda2" { "nick àda2" } else { "no nick_taken" };
+        assert_eq!(world.answer(ada, nick(wish)), [expected], "{wish}");
+        let other = world.connect(3);
+        let heard = world.answer(other, hello(wish));
+        assert_eq!(heard[0], "no nick_taken", "{wish}");
+        world.disconnect(other);
+    }
+    assert_eq!(world.answer(ada, nick("ádá2")), ["nick ádá2"], "one's own");
+}
+
+#[test]
+fn a_new_room_that_looks_like_another_is_refused() {
+    let mut world = World::new();
+    let (ada, bob) = (world.enter(1, "ada"), world.enter(2, "bob"));
+    world.ask(ada, join("modern-0"));
+    world.ask(ada, join("команда"));
+    for alike in [
+        "modern-o",
+        "rnodern-0",
+        "módern-0",
+        "mоdern-0",
+        "modern\u{331}-0",
+        "кома\u{301}нда",
+        "l0bby",
+        "lobbby",
+        "lóbby",
+        "lob.by",
+    ] {
+        assert_eq!(world.answer(bob, join(alike)), ["no room_invalid"], "{alike}");
+    }
+    for other in ["modern-1", "modem-00", "lobby2", "lob", "teem", "команды"] {
+        assert!(world.answer(bob, join(other))[0].starts_with("joined"), "{other}");
+        world.ask(bob, leave(other));
+    }
+    assert!(world.answer(bob, join("Modern-0"))[0].starts_with("joined modern-0"), "its own name is free to all");
+    // It was somebody's, and with its history it stays so.
+    world.ask(bob, say("x"));
+    world.ask(bob, leave("modern-0"));
+    world.ask(ada, leave("modern-0"));
+    assert_eq!(world.answer(bob, join("modern-o")), ["no room_invalid"]);
+    // Without, anybody may begin another.
+    world.ask(ada, leave("команда"));
+    assert!(world.answer(bob, join("кома\u{301}нда"))[0].starts_with("joined"));
+    // Rooms of earlier days that look alike can be joined, both.
+    for name in ["old1", "oldl"] {
+        world.rooms.restore_room(name.into(), 5, 1, "".into(), world.now);
+    }
+    for name in ["old1", "oldl"] {
+        assert!(world.answer(ada, join(name))[0].starts_with(&format!("joined {name}")));
+    }
+    assert_eq!(world.answer(ada, join("o1d1")), ["no room_invalid"]);
+    // What is no room to be joined is none to come back to.
+    let again = world.connect(4);
+    let token = world.token(bob);
+    let welcome = world.answer(again, resume(&token, &[("l0bby", 0), ("dev", 0)]));
+    assert!(welcome.iter().all(|heard| !heard.contains("l0bby")), "{welcome:?}");
 }

@@ -1,8 +1,8 @@
 //! Coming back with a token.
 
-use crate::world::{World, hello, join, leave, resume, say, settings, tell};
+use crate::world::{START, World, as_new, hello, join, leave, resume, say, settings, tell};
 use switchboard_core::limits::TOKEN_AGE_MS;
-use switchboard_core::{Command, Epoch, Hello, Limits};
+use switchboard_core::{Command, Epoch, Hello, Limits, Time};
 
 #[test]
 fn a_cut_session_goes_on_and_nobody_notices() {
@@ -236,4 +236,88 @@ fn the_messages_measure_survives_a_new_connection() {
     let again = world.connect(2);
     world.ask(again, resume(&token, &[]));
     assert_eq!(world.answer(again, say("3")), ["no rate_limited"]);
+}
+
+#[test]
+fn a_token_ends_with_a_goodbye() {
+    let mut world = World::new();
+    let (ada, bob) = (world.enter(1, "ada"), world.enter(2, "bob"));
+    let token = world.token(bob);
+    let further = world.connect(3);
+    world.ask(further, as_new(&token));
+    let other = world.token(further);
+    world.ask(bob, Command::Quit);
+    world.disconnect(bob);
+    world.hears(ada);
+    // Neither the session nor the user is had by it again.
+    let again = world.connect(4);
+    assert!(world.answer(again, resume(&token, &[("lobby", 0)]))[0].starts_with("welcome guest-"));
+    let again = world.connect(5);
+    assert!(world.answer(again, as_new(&token))[0].starts_with("welcome guest-"));
+    // The user's other session goes on, with its own.
+    world.disconnect(further);
+    let again = world.connect(6);
+    assert!(world.answer(again, resume(&other, &[]))[0].starts_with("welcome back bob"));
+    assert_eq!(world.answer(again, Command::Quit), ["-lobby", "closed quit"]);
+    // Whoever else comes may be called so, and the token of either takes nothing from them.
+    let next = world.enter(7, "bob");
+    for token in [&token, &other] {
+        let again = world.connect(8);
+        assert!(world.answer(again, resume(token, &[]))[0].starts_with("welcome guest-"));
+        world.disconnect(again);
+    }
+    assert!(world.hears(next).iter().all(|heard| !heard.contains("closed")));
+    // Nor after a restart, of which the store keeps them.
+    let ended = world.sessions.take_ended();
+    assert_eq!(ended.len(), 2);
+    world.restart(settings(Limits::default()));
+    ended.into_iter().for_each(|session| world.sessions.restore_ended(session));
+    assert!(!world.sessions.has_ended());
+    let again = world.connect(9);
+    assert!(world.answer(again, resume(&token, &[("lobby", 0)]))[0].starts_with("welcome guest-"));
+}
+
+#[test]
+fn a_clock_that_is_set_ends_no_session_and_holds_up_no_rate() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    for wall in [Time(START.0 + 100 * DAY), Time(START.0 - 100 * DAY), Time(0)] {
+        let limits = Limits { messages_per_second: 10, message_burst: 3, ..Limits::default() };
+        let mut world = World::with(limits);
+        let (ada, bob) = (world.enter(1, "ada"), world.enter(2, "bob"));
+        let token = world.token(bob);
+        world.disconnect(bob);
+        (0..3).for_each(|_| assert!(world.answer(ada, say("x"))[0].starts_with("ack")));
+        assert_eq!(world.answer(ada, say("x")), ["no rate_limited"]);
+        world.sessions.set_wall(world.now, wall);
+        assert_eq!(world.answer(ada, say("x")), ["no rate_limited"], "time did not go by");
+        world.wait(100);
+        assert!(world.answer(ada, say("x"))[0].starts_with("ack"));
+        assert_eq!(world.sessions.counts().sessions, 2, "and bob is held");
+        let again = world.connect(3);
+        assert!(world.answer(again, resume(&token, &[("lobby", 4)]))[0].starts_with("welcome back bob"));
+        let times: Vec<_> = world.stored["lobby"].iter().map(|event| event.time).collect();
+        assert!(times.is_sorted(), "{times:?}");
+        assert_eq!(times[3], wall.plus(100).max(times[2]), "stamps follow the wall");
+    }
+}
+
+#[test]
+fn a_token_is_good_for_a_day_by_the_wall_and_whatever_that_shows_while_its_session_is_there() {
+    const HOUR: u64 = 60 * 60 * 1_000;
+    for (wall, is_good) in [(-72, true), (0, true), (23, true), (24, true), (25, false), (100_000, false)] {
+        let mut world = World::new();
+        let bob = world.enter(2, "bob");
+        let token = world.token(bob);
+        let now = world.now;
+        let later = Time(now.0.saturating_add_signed(wall * HOUR.cast_signed()));
+        world.sessions.set_wall(now, later);
+        world.disconnect(bob);
+        let again = world.connect(3);
+        assert!(world.answer(again, resume(&token, &[]))[0].starts_with("welcome back bob"), "{wall}");
+        world.restart(settings(Limits::default()));
+        world.sessions.set_wall(now, later);
+        let again = world.connect(4);
+        let heard = world.answer(again, resume(&token, &[]));
+        assert_eq!(heard[0].starts_with("welcome back"), is_good, "{wall}: {heard:?}");
+    }
 }

@@ -93,7 +93,8 @@ fn as_new_without_its_user_here_is_the_user_again() {
     let mut world = World::new();
     let ada = world.enter(1, "ada");
     let (token, sender) = (world.token(ada), world.sessions.sender_of(ada).unwrap());
-    world.ask(ada, Command::Quit);
+    world.disconnect(ada);
+    world.wait(60_000);
     let again = world.connect(2);
     let heard = world.answer(again, as_new(&token));
     assert!(heard[0].starts_with("welcome guest-"), "{heard:?}");

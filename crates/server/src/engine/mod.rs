@@ -15,7 +15,8 @@ use std::sync::Arc;
 use switchboard_core::output::Output;
 use switchboard_core::sessions::{Counts, SessionsSettings};
 use switchboard_core::{
-    CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, Sessions, Ticket, Time,
+    CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, SessionId, Sessions,
+    Ticket, Time,
 };
 use switchboard_store::clock::{Noted, Reading};
 use switchboard_store::{Batch, ClockLog, Trim};
@@ -123,6 +124,11 @@ impl<Q: Sequencer> Engine<Q> {
         }
     }
 
+    /// Puts back a session that its client ended, whose tokens are good for nothing.
+    pub fn restore_ended(&mut self, session: SessionId) {
+        self.sessions.restore_ended(session);
+    }
+
     /// Says what the clocks show at the running time `now`: to be called at the beginning of a turn, since what is applied
     /// next is stamped by it. That the wall's clock was set is stored before what it stamps. Gives by how many
     /// milliseconds it was, if it was.
@@ -215,6 +221,10 @@ impl<Q: Sequencer> Engine<Q> {
     /// From now on commands are refused with `shutting_down`.
     pub fn shut_down(&mut self) {
         self.sessions.shutdown();
+        // What would have waited for a batch is kept now.
+        if self.writable {
+            self.gathered.store.ended = self.sessions.take_ended();
+        }
     }
 
     /// Tells every connection why it ends.
@@ -241,6 +251,9 @@ impl<Q: Sequencer> Engine<Q> {
         }
         if self.clock_news != News::None && !self.gathered.store.is_empty() {
             self.store_clock();
+        }
+        if self.sessions.has_ended() && !self.gathered.store.is_empty() {
+            self.gathered.store.ended = self.sessions.take_ended();
         }
         let empty = Gathered::new(self.gathered.shards.len());
         std::mem::replace(&mut self.gathered, empty)

@@ -81,6 +81,9 @@ impl<Q: Sequencer> Engine<Q> {
         if held.store.clock.is_some() || gathering.store.clock.is_some() {
             self.clock_news = self.clock_news.max(News::Waits);
         }
+        let ended =
+            [&mut held.store, &mut gathering.store].into_iter().flat_map(|store| std::mem::take(&mut store.ended));
+        self.sessions.give_back_ended(ended.collect());
         let undone = self.undo([&held.store, &gathering.store], durable);
         let mut again = Vec::new();
         let mut repeated = Vec::new();

@@ -5,7 +5,7 @@ use crate::config::{Config, Durability, default_data_dir};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use switchboard_core::sessions::SessionsSettings;
-use switchboard_core::{Rooms, Time};
+use switchboard_core::{Rooms, SessionId, Time};
 use switchboard_store::{ClockLog, MemorySettings, MemoryStore, SqliteSettings, SqliteStore, Store};
 
 /// The store and what the core starts from.
@@ -15,6 +15,8 @@ pub(super) struct History {
     pub sessions: SessionsSettings,
     /// What the machine's clock did.
     pub clock: ClockLog,
+    /// Sessions that their clients ended.
+    pub ended: Vec<SessionId>,
     /// The latest time of any event.
     pub latest: Time,
 }
@@ -80,7 +82,7 @@ pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<History,
         auto_join: config.rooms.auto_join.clone(),
         next_pos: loaded.next_pos,
     };
-    Ok(History { store, rooms, sessions, clock: loaded.clock, latest })
+    Ok(History { store, rooms, sessions, clock: loaded.clock, ended: loaded.ended, latest })
 }
 
 /// Others on this machine may read everything that was ever said, if the directory lets them.

@@ -225,7 +225,9 @@ impl House {
             },
             clock,
         };
-        let engine = Engine::new(history.sessions, history.rooms, history.clock.clone(), LocalQueue::default(), shards);
+        let mut engine =
+            Engine::new(history.sessions, history.rooms, history.clock.clone(), LocalQueue::default(), shards);
+        history.ended.into_iter().for_each(|session| engine.restore_ended(session));
         let desk = Arc::new(Desk::new(mailbox.clone(), Driver::new(engine, around)));
         let writer_thread = waiting_writer.start(desk.clone())?;
         for (number, inbox) in inboxes.into_iter().enumerate() {

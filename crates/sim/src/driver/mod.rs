@@ -80,11 +80,13 @@ impl Server {
             auto_join: vec!["lobby".to_owned()],
             next_pos: loaded.next_pos,
         };
+        let mut engine = Engine::new(sessions, rooms, loaded.clock.clone(), LocalQueue::default(), plan.shards);
+        loaded.ended.into_iter().for_each(|session| engine.restore_ended(session));
         let shards = (0..plan.shards).map(|number| Post::new(number as u8, plan, now)).collect();
         Ok(Self {
             life,
             plan: plan.clone(),
-            engine: Engine::new(sessions, rooms, loaded.clock.clone(), LocalQueue::default(), plan.shards),
+            engine,
             mailbox: Mailbox::new(plan.inbox_commands, 1 << 20),
             shards,
             committing: None,

@@ -3,7 +3,8 @@
 use super::write::Write;
 use crate::clock::ClockLog;
 use rusqlite::{Connection, OptionalExtension};
-use switchboard_core::{Epoch, Pos};
+use switchboard_core::limits::ENDED_MAX;
+use switchboard_core::{Epoch, Pos, SessionId};
 
 /// `PRAGMA application_id`: "SwBd".
 pub(super) const APPLICATION_ID: i32 = 0x5377_4264;
@@ -82,12 +83,16 @@ const REINDEX: &str = "
     INSERT INTO meta (key, value) SELECT 'reindex', value FROM meta WHERE key = 'indexed';
 ";
 
-/// Version 4: messages with an id are found by their positions.
+/// Version 4: messages with an id are found by their positions, and sessions that were ended are known.
 ///
-/// By their times, one that a wrong clock had stamped stood before or behind all others for days.
+/// By their times, a message that a wrong clock had stamped stood before or behind all others for days.
 const IDS: &str = "
     DROP INDEX events_with_id;
     CREATE INDEX events_with_id ON events (pos) WHERE id IS NOT NULL;
+    CREATE TABLE ended (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL
+    ) STRICT;
 ";
 
 /// The version of the database, 0 if it is new.
@@ -235,6 +240,22 @@ pub(super) fn set_clock(connection: &Connection, clock: &ClockLog) -> rusqlite::
         .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('clock', ?1)")?
         .execute([clock.to_text()])
         .map(|_| ())
+}
+
+/// The latest sessions that their clients ended, oldest first.
+pub(super) fn ended(connection: &Connection) -> rusqlite::Result<Vec<SessionId>> {
+    let mut statement = connection.prepare("SELECT session FROM ended ORDER BY number DESC LIMIT ?1")?;
+    let sessions = statement.query_map([ENDED_MAX as i64], |row| row.get(0).map(i64::cast_unsigned).map(SessionId))?;
+    let mut sessions = sessions.collect::<rusqlite::Result<Vec<_>>>()?;
+    sessions.reverse();
+    Ok(sessions)
+}
+
+/// Stores that a session was ended, and forgets the one that is beyond the bound.
+pub(super) fn add_ended(connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT INTO ended (session) VALUES (?1)")?.execute([session.0.cast_signed()])?;
+    let beyond = connection.last_insert_rowid() - ENDED_MAX as i64;
+    connection.prepare_cached("DELETE FROM ended WHERE number <= ?1")?.execute([beyond]).map(|_| ())
 }
 
 fn set(connection: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {

@@ -54,6 +54,9 @@ pub(super) fn commit(
     if done.next_pos > next_pos {
         schema::set_next_pos(&transaction, done.next_pos).at(path)?;
     }
+    for session in &batch.ended {
+        schema::add_ended(&transaction, *session).at(path)?;
+    }
     if let Some(clock) = &batch.clock {
         schema::set_clock(&transaction, clock).at(path)?;
     }
@@ -144,8 +147,8 @@ pub(super) fn load(connection: &Connection, last_pos: Pos) -> rusqlite::Result<L
     let mut statement =
         connection.prepare("SELECT name, next_seq, first_seq, topic, last_time FROM rooms ORDER BY name")?;
     let rooms = statement.query_map([], record)?.collect::<rusqlite::Result<_>>()?;
-    let clock = schema::clock(connection)?;
-    Ok(Loaded { epoch, secret, next_pos: next_pos.max(last_pos + 1), rooms, clock })
+    let (clock, ended) = (schema::clock(connection)?, schema::ended(connection)?);
+    Ok(Loaded { epoch, secret, next_pos: next_pos.max(last_pos + 1), rooms, clock, ended })
 }
 
 pub(super) fn recent_ids(

@@ -145,9 +145,11 @@ impl Sessions {
         Ok(())
     }
 
-    /// A token of a session that is alive is good however old it is: a client may have been connected for days.
+    /// A token of a session that is alive is good however old it is: a client may have been connected for days. One of a
+    /// session that its client ended is not.
     fn is_good(&self, turn: &Turn<'_>, claim: &Claim) -> bool {
-        self.is_alive(claim) || self.wall(turn.now).since(claim.issued) <= TOKEN_AGE_MS
+        let is_young = || self.wall(turn.now).since(claim.issued) <= TOKEN_AGE_MS;
+        !self.ended.contains(claim.session) && (self.is_alive(claim) || is_young())
     }
 
     fn is_alive(&self, claim: &Claim) -> bool {

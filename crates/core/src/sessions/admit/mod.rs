@@ -170,6 +170,10 @@ impl Sessions {
     fn quit(&mut self, turn: &mut Turn<'_>, connection: ConnectionId) {
         self.stop_observing(connection, turn.out);
         if let Some(session) = self.session_of(connection) {
+            // Without a token of it nobody could come back.
+            if self.sessions.get(&session).is_some_and(|known| known.peer.resumable || known.peer.follows) {
+                self.ended.add(session);
+            }
             self.end(turn.now, session, LeftWhy::Left, turn.out);
         }
         self.close(connection, CloseReason::Quit, turn.out);
