@@ -51,6 +51,8 @@ pub struct ClockLog {
     offset_ms: i64,
     /// What the wall's clock showed at the last note.
     wall: Time,
+    /// How far it was set in all: forward is positive. In milliseconds.
+    set_ms: i64,
     /// In the order in which they happened.
     settings: Vec<Setting>,
 }
@@ -84,12 +86,15 @@ impl ClockLog {
         if !self.is_of_boot(reading) {
             let was_on = self.wall > Time(0);
             if was_on && self.wall > reading.wall {
-                self.push(0, next_pos, -difference_ms(self.wall, reading.wall));
+                let by_ms = -difference_ms(self.wall, reading.wall);
+                self.set_ms = self.set_ms.saturating_add(by_ms);
+                self.push(0, next_pos, by_ms);
             }
             self.off_ms = if was_on { reading.wall.since(self.wall) } else { 0 };
             (self.boot, self.boot_pos, self.offset_ms) = (reading.boot, next_pos, offset_ms(reading));
         } else if by_ms != 0 {
             self.offset_ms = offset_ms(reading);
+            self.set_ms = self.set_ms.saturating_add(by_ms);
             if by_ms > 0 {
                 self.push(0, next_pos, by_ms);
             } else {
@@ -104,6 +109,14 @@ impl ClockLog {
         }
         self.wall = reading.wall;
         if by_ms == 0 { Noted::Worth } else { Noted::Set(by_ms) }
+    }
+
+    /// What the wall's clock would show if nobody had ever set it, after this reading was noted. It goes on evenly while the
+    /// machine does, and so tells how long ago something was.
+    #[must_use]
+    pub fn unset(&self, reading: Reading) -> Time {
+        let time = i128::from(reading.wall.0) - i128::from(self.set_ms);
+        Time(u64::try_from(time.max(0)).unwrap_or(u64::MAX))
     }
 
     /// Which events are older than `age_ms` when the clock shows `now`.
@@ -142,8 +155,8 @@ impl ClockLog {
     /// The log in one line, for the database.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { boot, boot_pos, off_ms, offset_ms, wall: Time(wall), settings } = self;
-        let mut text = format!("{boot:032x} {boot_pos} {off_ms} {offset_ms} {wall}");
+        let Self { boot, boot_pos, off_ms, offset_ms, wall: Time(wall), set_ms, settings } = self;
+        let mut text = format!("{boot:032x} {boot_pos} {off_ms} {offset_ms} {wall} {set_ms}");
         for Setting { from, next, by_ms } in settings {
             text += &format!(" {from}:{next}:{by_ms}");
         }
@@ -159,12 +172,21 @@ impl ClockLog {
         let off_ms = words.next()?.parse().ok()?;
         let offset_ms = words.next()?.parse().ok()?;
         let wall = Time(words.next()?.parse().ok()?);
+        let set_ms = words.next()?.parse().ok()?;
         let setting = |word: &str| {
             let (from, rest) = word.split_once(':')?;
             let (next, by_ms) = rest.split_once(':')?;
             Some(Setting { from: from.parse().ok()?, next: next.parse().ok()?, by_ms: by_ms.parse().ok()? })
         };
-        Some(Self { boot, boot_pos, off_ms, offset_ms, wall, settings: words.map(setting).collect::<Option<_>>()? })
+        Some(Self {
+            boot,
+            boot_pos,
+            off_ms,
+            offset_ms,
+            wall,
+            set_ms,
+            settings: words.map(setting).collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -252,7 +274,9 @@ mod tests {
         // What the next process reads.
         let mut again = ClockLog::parse(&log.to_text()).unwrap();
         assert_eq!(again, log);
-        assert_eq!(again.note(at(NOW + 60_000 + 10 * DAY, 9 * DAY), 5), Noted::Set(DAY.cast_signed()));
+        let set = at(NOW + 60_000 + 10 * DAY, 9 * DAY);
+        assert_eq!(again.note(set, 5), Noted::Set(DAY.cast_signed()));
+        assert_eq!(again.unset(set), Time(NOW + 9 * DAY), "as if it had never been set");
         assert_eq!(ClockLog::parse(&again.to_text()), Some(again));
     }
 
@@ -315,17 +339,12 @@ mod tests {
 
     #[test]
     fn what_is_no_log_is_none() {
-        for text in [
-            "",
-            " ",
-            "zz 1 1 1 1",
-            "1",
-            "1 1 1 1",
-            "1 1 1 1 x",
-            "1 1 1 1 1 5:6",
-            "1 1 1 1 1 -5:1:1",
-            "1 1 1 1 1 5:1:1 ",
-        ] {
+        let head = "1 1 1 1 1 1";
+        assert!(ClockLog::parse(head).is_some() && ClockLog::parse(&format!("{head} 5:6:-7")).is_some());
+        for tail in [" ", " x", " 5", " 5:6", " -5:1:1", " 5:1:1 "] {
+            assert_eq!(ClockLog::parse(&format!("{head}{tail}")), None, "{tail:?}");
+        }
+        for text in ["", " ", "zz 1 1 1 1 1", "1", "1 1 1 1 1", "1 1 1 1 1 x"] {
             assert_eq!(ClockLog::parse(text), None, "{text:?}");
         }
     }

@@ -90,6 +90,8 @@ pub struct Sessions {
     next_pos: Pos,
     /// What the wall's time is ahead of the running time, in milliseconds.
     wall_ahead_ms: i64,
+    /// The same of the time by which tokens grow old.
+    aging_ahead_ms: i64,
     // A table is up to twice as large as what is in it: large values stand beside it.
     connections: HashMap<ConnectionId, Box<Connection>>,
     sessions: HashMap<SessionId, Box<Session>>,
@@ -128,6 +130,7 @@ impl Sessions {
             chance: Chance::new(seed),
             next_pos,
             wall_ahead_ms: 0,
+            aging_ahead_ms: 0,
             connections: HashMap::new(),
             sessions: HashMap::new(),
             users: Users::default(),
@@ -226,14 +229,20 @@ impl Sessions {
         self.shutting_down = true;
     }
 
-    /// Says what the wall's clock shows at the running time `now`.
+    /// Says what the wall's clock shows at the running time `now`, and what it would show if nobody had ever set it.
     ///
     /// All of [`Sessions`] is told the *running* time, which goes on evenly while the process runs: by it sessions end
-    /// and rates are held. What others are told, and what outlives the process, is stamped with the *wall's* time: events,
-    /// entries and tokens. So a clock that is set while the server runs changes the stamps and no deadline. Until this is
-    /// called, the two are the same.
-    pub const fn set_wall(&mut self, now: Time, wall: Time) {
+    /// and rates are held. Events and entries are stamped with the *wall's* time. Tokens outlive the process, and grow old by
+    /// the third. So a clock that is set changes the stamps, and neither a deadline nor a token. Until this is called, the
+    /// three are the same.
+    pub const fn set_wall(&mut self, now: Time, wall: Time, unset: Time) {
         self.wall_ahead_ms = wall.0.wrapping_sub(now.0).cast_signed();
+        self.aging_ahead_ms = unset.0.wrapping_sub(now.0).cast_signed();
+    }
+
+    /// The time by which tokens grow old at the running time `now`.
+    const fn aging(&self, now: Time) -> Time {
+        Time(now.0.saturating_add_signed(self.aging_ahead_ms))
     }
 
     /// The wall's time at the running time `now`.

@@ -133,8 +133,8 @@ impl<Q: Sequencer> Engine<Q> {
     /// next is stamped by it. That the wall's clock was set is stored before what it stamps. Gives by how many
     /// milliseconds it was, if it was.
     pub fn read_clock(&mut self, now: Time, reading: Reading) -> Option<i64> {
-        self.sessions.set_wall(now, reading.wall);
         let noted = self.clock.note(reading, self.sessions.next_pos());
+        self.sessions.set_wall(now, reading.wall, self.clock.unset(reading));
         let news = match noted {
             Noted::Nothing => News::None,
             Noted::Worth => News::Waits,

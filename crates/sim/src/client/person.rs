@@ -60,8 +60,8 @@ impl Person {
     fn line(&mut self, check: &Check, link: LinkId, line: &str) -> Verdict {
         match line.strip_prefix("-- ") {
             Some(notice) => self.notice(check, notice),
-            // A line of history begins with its time.
-            None if line.starts_with("[20") => Ok(()),
+            // A line of history begins with its time, and no room's name has a colon.
+            None if prefix(line).is_some_and(|prefix| prefix.contains(':')) => Ok(()),
             None => self.event(check, link, line),
         }
     }
@@ -123,9 +123,7 @@ impl Person {
             };
         }
         let Some((room, seq)) = check.place(token) else { return Err(format!("~{token}~ is not stored")) };
-        if let Some((shown, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] "))
-            // The day and the time of an earlier message; no room's name has a colon.
-            && !shown.contains(':')
+        if let Some(shown) = prefix(line)
             && shown != room
         {
             return Err(format!("shown as of another room than {room}: {line}"));
@@ -136,6 +134,11 @@ impl Person {
         };
         view.advance(check, room, *seq, |fact| is_said_by(check, number, &fact.tokens))
     }
+}
+
+/// What stands in brackets at the beginning of a line: another room's name, or the time of an earlier event.
+fn prefix(line: &str) -> Option<&str> {
+    line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map(|(prefix, _)| prefix)
 }
 
 /// Whether an event is this client's own, or that of a fragment of a connection, which a person cannot tell apart.

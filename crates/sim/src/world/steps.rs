@@ -70,6 +70,10 @@ impl World {
     }
 
     pub(super) fn go_wrong(&mut self) -> Verdict {
+        if self.plan.clock_jumps && self.context.random.percent(30) {
+            self.set_clock();
+            return if self.context.random.percent(50) { self.forget() } else { Ok(()) };
+        }
         let number = self.context.random.below(self.clients.len());
         match self.context.random.below(100) {
             0..15 => self.hang_up(number, Parting::Close),
@@ -81,18 +85,7 @@ impl World {
             80..83 => self.start_afresh(number),
             83..87 => self.fill_disk(),
             87 => self.lock_disk(),
-            88..90 if self.plan.clock_jumps => {
-                let Context { agenda, random, wall, .. } = &mut self.context;
-                let what = wall.go_wrong(random, agenda.now);
-                self.context.note(format_args!("{what}"));
-            }
-            88..92 => {
-                let age_ms = self.context.random.pick(self.plan.retention_ms);
-                let Self { context, server, disk, check, .. } = self;
-                if let Some(server) = server {
-                    server.forget(context, disk, check, age_ms)?;
-                }
-            }
+            88..92 => self.forget()?,
             92..95 => self.crash()?,
             _ => self.fragment(number),
         }
@@ -132,6 +125,20 @@ impl World {
         if let Speaker::Program(program) = &mut self.clients[number].speaker {
             program.start_afresh();
         }
+    }
+
+    /// Something happens to the machine's clock.
+    fn set_clock(&mut self) {
+        let Context { agenda, random, wall, .. } = &mut self.context;
+        let what = wall.go_wrong(random, agenda.now);
+        self.context.note(format_args!("{what}"));
+    }
+
+    /// Retention forgets what is old, if anything is.
+    fn forget(&mut self) -> Verdict {
+        let age_ms = self.context.random.pick(self.plan.retention_ms);
+        let Self { context, server, disk, check, .. } = self;
+        server.as_mut().map_or(Ok(()), |server| server.forget(context, disk, check, age_ms))
     }
 
     pub(super) fn fill_disk(&mut self) {

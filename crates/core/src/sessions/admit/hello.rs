@@ -88,7 +88,7 @@ impl Sessions {
         let welcome = Welcome {
             reference: ask.reference.clone(),
             session: ask.session,
-            token: self.tokens.issue(Claim { session: ask.session, user: session.user, issued: self.wall(turn.now) }),
+            token: self.tokens.issue(Claim { session: ask.session, user: session.user, issued: self.aging(turn.now) }),
             epoch: self.epoch,
             nick: Arc::clone(self.users[session.user].nick.shown()),
             resumed,
@@ -148,7 +148,7 @@ impl Sessions {
     /// A token of a session that is alive is good however old it is: a client may have been connected for days. One of a
     /// session that its client ended is not.
     fn is_good(&self, turn: &Turn<'_>, claim: &Claim) -> bool {
-        let is_young = || self.wall(turn.now).since(claim.issued) <= TOKEN_AGE_MS;
+        let is_young = || self.aging(turn.now).since(claim.issued) <= TOKEN_AGE_MS;
         !self.ended.contains(claim.session) && (self.is_alive(claim) || is_young())
     }
 
