@@ -10,7 +10,7 @@
  * @typedef {{
  *   type: string, ref?: string, room?: string, seq?: number, id?: string, from?: any, to?: any, text?: string,
  *   time?: string, action?: boolean, own?: boolean, old?: string, members?: any, count?: number, code?: string,
- *   message?: string, events?: Incoming[], more?: boolean, rooms?: RoomRow[], nick?: string, session?: string,
+ *   message?: string, events?: Incoming[], more?: boolean, behind?: number, rooms?: RoomRow[], nick?: string, session?: string,
  *   token?: string, epoch?: string, resumed?: boolean, limits?: Limits, reconnect?: boolean, topic?: string,
  *   current?: string, why?: string, name?: string, args?: unknown[], duplicate?: boolean, query?: string,
  * }} Incoming

@@ -30,9 +30,12 @@ export function open(app, words = '') {
       const found = answers.flatMap((answer) => answer.events ?? []).sort((one, other) => Date.parse(other.time ?? '') - Date.parse(one.time ?? ''));
       results.replaceChildren(...found.map((event) => result(app, event, dialog)));
       const where = all.checked ? 'any room' : `#${here}`;
-      if (found.length > 0) status.textContent = `${found.length}${answers.some((answer) => answer.more) ? '+' : ''} found in ${where}`;
+      // The index of a busy server trails what is said by a moment.
+      const behind = Math.max(...answers.map((answer) => answer.behind ?? 0));
+      const late = behind > 0 ? `. The latest ${behind} messages are not searched yet` : '';
+      if (found.length > 0) status.textContent = `${found.length}${answers.some((answer) => answer.more) ? '+' : ''} found in ${where}${late}`;
       else {
-        status.replaceChildren('Nothing for “', h('bdi', null, query), '” in ', h('bdi', null, where), '. ', all.checked ? '' : h('button', { type: 'button', class: 'link', onclick: () => {
+        status.replaceChildren('Nothing for “', h('bdi', null, query), '” in ', h('bdi', null, where), `${late}. `, all.checked ? '' : h('button', { type: 'button', class: 'link', onclick: () => {
           all.checked = true;
           search();
         } }, 'Search all rooms'));

@@ -89,7 +89,7 @@ fn measure(durability: Durability, batch: u64, plan: &Plan, data_parent: &Path) 
         store.commit(batch)?;
     }
     let stored = started.elapsed().as_secs_f64();
-    while store.index(INDEX_ROWS)? > 0 {}
+    while store.index(INDEX_ROWS)?.rows() > 0 {}
     let indexed = started.elapsed().as_secs_f64();
     let messages = (commits * batch) as f64;
     Ok(Sample {

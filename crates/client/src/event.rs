@@ -244,8 +244,8 @@ pub enum Answer {
     Rooms { rooms: Vec<RoomRow>, more: bool },
     /// Past events, oldest first.
     History { room: String, events: Vec<Past>, more: bool },
-    /// What a search found, newest first.
-    Found { room: String, events: Vec<Past>, more: bool },
+    /// What a search found, newest first. `behind`: so many of the server's latest messages it does not search yet.
+    Found { room: String, events: Vec<Past>, more: bool, behind: u64 },
 }
 
 /// An event of the past.

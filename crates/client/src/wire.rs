@@ -150,7 +150,7 @@ pub(crate) enum Reply {
     Members { room: String, count: u32, members: Vec<MemberRow>, more: bool },
     Rooms { rooms: Vec<RoomRow>, more: bool },
     History { room: String, events: Vec<Past>, more: bool },
-    Found { room: String, events: Vec<Past>, more: bool },
+    Found { room: String, events: Vec<Past>, more: bool, behind: u64 },
 }
 
 #[derive(Debug, Deserialize)]
@@ -267,12 +267,12 @@ impl Incoming {
                 Self::Reply(reference, Reply::Rooms { rooms, more })
             }
             ("history", Some(reference)) => {
-                let EventsReply { room, events, more } = of(text)?;
+                let EventsReply { room, events, more, .. } = of(text)?;
                 Self::Reply(reference, Reply::History { room, events: past(&events)?, more })
             }
             ("search", Some(reference)) => {
-                let EventsReply { room, events, more } = of(text)?;
-                Self::Reply(reference, Reply::Found { room, events: past(&events)?, more })
+                let EventsReply { room, events, more, behind } = of(text)?;
+                Self::Reply(reference, Reply::Found { room, events: past(&events)?, more, behind })
             }
             ("joined", _) => Self::Joined(of(text)?),
             ("left", _) => Self::Left(of(text)?),
@@ -317,6 +317,8 @@ struct EventsReply<'a> {
     events: Vec<&'a RawValue>,
     #[serde(default)]
     more: bool,
+    #[serde(default)]
+    behind: u64,
 }
 
 /// The durable events of a page; kinds that this client does not know are left out.

@@ -28,8 +28,16 @@ pub enum Reply {
     Rooms { reference: Option<Arc<str>>, rooms: Vec<RoomRow>, more: bool },
     /// A page of a room's durable events, oldest first; `more` says that there are further ones in that direction.
     History { reference: Option<Arc<str>>, room: Arc<str>, events: Vec<Arc<Event>>, more: bool },
-    /// What a search found, newest first.
-    Found { reference: Option<Arc<str>>, room: Arc<str>, query: Arc<str>, events: Vec<Arc<Event>>, more: bool },
+    /// What a search found, newest first. `behind`: so many of the server's latest events were not looked at, because they
+    /// are not indexed yet.
+    Found {
+        reference: Option<Arc<str>>,
+        room: Arc<str>,
+        query: Arc<str>,
+        events: Vec<Arc<Event>>,
+        more: bool,
+        behind: u64,
+    },
     /// The answer to a ping.
     Pong { reference: Option<Arc<str>>, time: Time },
     /// No, and why.

@@ -94,7 +94,7 @@ pub(crate) fn reply(kind: usize, nick: &str, text: &str) -> Reply {
         }
         9 => Reply::Rooms { reference, rooms: vec![row.clone(), row], more: false },
         10 => Reply::History { reference, room, events: events(), more: true },
-        11 => Reply::Found { reference, room, query: Arc::clone(&text), events: events(), more: false },
+        11 => Reply::Found { reference, room, query: Arc::clone(&text), events: events(), more: false, behind: 2 },
         12 => Reply::Pong { reference, time },
         _ => Reply::Refused(Code::NotAMember.refuse(reference, text.to_string())),
     }

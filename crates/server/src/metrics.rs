@@ -6,9 +6,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use switchboard_core::sessions::Counts;
 use switchboard_core::{CloseReason, Code, Via};
+use switchboard_store::Backlog;
 
 /// The labels of a kind of connection.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -38,6 +40,11 @@ pub struct Metrics {
     batch_events: Histogram,
     batch_commands: Histogram,
     commit_seconds: Histogram,
+    index_lag_rows: Gauge,
+    index_lag_seconds: Gauge<f64, AtomicU64>,
+    unswept_rows: Gauge,
+    /// Searches that were answered before everything that was committed was indexed.
+    pub searches_behind: Counter,
     pub deliveries: Counter,
     pub bytes_in: Counter,
     pub bytes_out: Counter,
@@ -71,6 +78,10 @@ impl Metrics {
             batch_events: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             batch_commands: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 16)),
+            index_lag_rows: Gauge::default(),
+            index_lag_seconds: Gauge::default(),
+            unswept_rows: Gauge::default(),
+            searches_behind: Counter::default(),
             deliveries: Counter::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
@@ -96,6 +107,12 @@ impl Metrics {
         r.register("batch_events", "Durable events in a commit", metrics.batch_events.clone());
         r.register("batch_commands", "Commands in a batch", metrics.batch_commands.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, metrics.commit_seconds.clone());
+        r.register("index_lag_rows", "Events that no search finds yet", metrics.index_lag_rows.clone());
+        let lag_seconds = metrics.index_lag_seconds.clone();
+        r.register_with_unit("index_lag", "Age of the oldest of them", Unit::Seconds, lag_seconds);
+        r.register("unswept_rows", "Forgotten events that are not deleted yet", metrics.unswept_rows.clone());
+        let searches_behind = metrics.searches_behind.clone();
+        r.register("searches_behind", "Searches that could not wait for the latest events", searches_behind);
         r.register("deliveries", "Events given to a connection", metrics.deliveries.clone());
         r.register_with_unit("received", "Bytes read from connections", Unit::Bytes, metrics.bytes_in.clone());
         r.register_with_unit("sent", "Bytes written to connections", Unit::Bytes, metrics.bytes_out.clone());
@@ -161,6 +178,13 @@ impl Metrics {
     pub fn committed(&self, events: usize, time: Duration) {
         self.batch_events.observe(events as f64);
         self.commit_seconds.observe(time.as_secs_f64());
+    }
+
+    /// So much is left of the work that trails the commits, and so old is the oldest event that no search finds yet.
+    pub fn index_lag(&self, backlog: Backlog, oldest: Duration) {
+        self.index_lag_rows.set(backlog.unindexed.cast_signed());
+        self.index_lag_seconds.set(oldest.as_secs_f64());
+        self.unswept_rows.set(backlog.unswept.cast_signed());
     }
 
     /// The metrics in the OpenMetrics text form, which Prometheus reads.

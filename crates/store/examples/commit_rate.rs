@@ -46,7 +46,7 @@ fn measure(place: &Path, durability: Durability, size: u64, indexed: bool) -> Re
         pending += size;
         // As the server does: in steps of 64 rows and more.
         while indexed && pending >= 64 {
-            pending = store.index(256)?;
+            pending = store.index(256)?.rows();
         }
     }
     Ok(commits as f64 / start.elapsed().as_secs_f64())
@@ -63,7 +63,7 @@ fn search(place: &Path) -> Result<(), Box<dyn Error>> {
     }
     store.commit(&batch("small", 500, LARGE, 500))?;
     let start = Instant::now();
-    while store.index(1_024)? > 0 {}
+    while store.index(1_024)?.rows() > 0 {}
     println!("{LARGE} events indexed in {:.1?}", start.elapsed());
     let mut reader = store.reader()?;
     for (room, query) in [

@@ -16,7 +16,7 @@ use switchboard_core::{Pos, Seq};
 pub use clock::{ClockLog, Cutoffs};
 pub use error::{Severity, StoreError};
 pub use memory::{MemorySettings, MemoryStore};
-pub use record::{Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
+pub use record::{Backlog, Batch, IdRecord, Loaded, Page, RoomRecord, Trim};
 pub use sqlite::{Durability, Report, SqliteSettings, SqliteStore};
 
 /// The one writer. It is synchronous and works in batches; one that waits for a disk lives on its own thread.
@@ -46,12 +46,14 @@ pub trait Store: Send {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Does up to `rows_max` rows of the work that trails the commits, in a transaction of its own: indexes committed
-    /// events for search, and deletes trimmed ones. Returns how many rows are still to be done; 0 means that a search
-    /// finds everything. A call with nothing to do costs nothing.
+    /// events for search, and deletes trimmed ones. Returns what is left. A call with nothing to do, and one for no rows,
+    /// costs nothing.
+    ///
+    /// How far it is is stored with it: whatever ends the process, the next one goes on from there.
     ///
     /// # Errors
     /// As for [`Store::commit`].
-    fn index(&mut self, rows_max: usize) -> Result<u64, StoreError>;
+    fn index(&mut self, rows_max: usize) -> Result<Backlog, StoreError>;
 
     /// Indexes again up to `rows_max` events that an earlier version of the store indexed differently, in a transaction of
     /// its own. Gives whether there are more. Until it is done, a search finds in those what the earlier version found.

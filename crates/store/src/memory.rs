@@ -4,7 +4,7 @@ use crate::clock::{ClockLog, Cutoffs};
 use crate::durable::{Durable, next_pos_after, text_of};
 use crate::error::StoreError;
 use crate::page::PageBuilder;
-use crate::record::{Batch, IdRecord, Loaded, Page, RoomRecord};
+use crate::record::{Backlog, Batch, IdRecord, Loaded, Page, RoomRecord};
 use crate::words::Query;
 use crate::{Reader, Store};
 use std::collections::{BTreeMap, VecDeque};
@@ -118,8 +118,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn index(&mut self, _rows_max: usize) -> Result<u64, StoreError> {
-        Ok(0)
+    fn index(&mut self, _rows_max: usize) -> Result<Backlog, StoreError> {
+        Ok(Backlog::default())
     }
 
     fn reindex(&mut self, _rows_max: usize) -> Result<bool, StoreError> {

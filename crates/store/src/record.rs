@@ -80,10 +80,30 @@ pub struct Trim {
     pub before: Seq,
 }
 
+/// What is left of the work that trails the commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Committed events that are not indexed yet: a search does not find them.
+    pub unindexed: u64,
+    /// Forgotten events that are not deleted yet: nobody sees them, but they take space.
+    pub unswept: u64,
+}
+
+impl Backlog {
+    /// All rows that are left.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.unindexed + self.unswept
+    }
+}
+
 /// A page of events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     pub events: Vec<Arc<Event>>,
     /// There are further ones in the direction of reading.
     pub more: bool,
+    /// In the answer to a search: committed events that it did not look at, because they are not indexed yet. The store
+    /// gives 0; whoever knows how far the index is fills it in.
+    pub behind: u64,
 }

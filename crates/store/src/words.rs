@@ -175,6 +175,9 @@ pub(crate) fn is_plain(text: &str) -> bool {
 /// The runs of three or more characters of unspaced scripts in a text's [`tokens`], with one space between them.
 pub(crate) fn runs(tokens: &str) -> String {
     let mut runs = String::new();
+    if tokens.is_ascii() {
+        return runs;
+    }
     let mut run = String::new();
     // The empty token at the end completes the last run.
     for token in tokens.split(' ').chain([""]) {

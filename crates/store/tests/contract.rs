@@ -63,7 +63,7 @@ fn a_new_store_is_empty(store: &mut dyn Store) {
     assert_eq!(reader.history("lobby", Latest, 10, 1_000).unwrap(), Page::default());
     assert_eq!(reader.search("lobby", "hi", None, 10).unwrap(), Page::default());
     assert_eq!(reader.indexed().unwrap(), 0);
-    assert_eq!(store.index(10).unwrap(), 0);
+    assert_eq!(store.index(10).unwrap().rows(), 0);
     assert_eq!(store.older_than(&Time(u64::MAX >> 1).into()).unwrap(), []);
     store.commit(&Batch::default()).unwrap();
     store.commit(&trim("nowhere", 5)).unwrap();

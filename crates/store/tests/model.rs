@@ -150,8 +150,8 @@ fn run(steps: &[Step], store: &mut Box<dyn Store>, mut reopen: impl FnMut(&mut B
                 store.commit(&model.batch(messages, trims, *reserve)).unwrap();
             }
             Step::Index(rows_max) => {
-                let before = store.index(0).unwrap();
-                let left = store.index(*rows_max).unwrap();
+                let before = store.index(0).unwrap().rows();
+                let left = store.index(*rows_max).unwrap().rows();
                 // A row that is deleted before it was indexed was to be done twice.
                 assert!(left <= before.saturating_sub(*rows_max as u64));
             }

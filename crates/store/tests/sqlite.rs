@@ -121,7 +121,7 @@ fn commits_find_room_in_the_log() {
         let before = length();
         (0..64).for_each(|_| _ = commit(&mut store));
         assert_eq!(length(), before, "64 commits fit into what was there");
-        assert_eq!(store.index(64).unwrap(), 0);
+        assert_eq!(store.index(64).unwrap().rows(), 0);
         grown += u32::from(length() > before);
     }
     assert!((1..12).contains(&grown), "it grows when its end is near, and not always: {grown} of 12");
@@ -295,7 +295,7 @@ fn version_1_is_migrated() {
     let mut store = open(dir.path()).unwrap();
     let loaded = store.load().unwrap();
     assert_eq!((loaded.epoch.0, loaded.secret, loaded.next_pos), (42, [0xAB; 32], 500));
-    assert_eq!(store.index(1).unwrap(), 1, "what was stored before there was a search is indexed");
+    assert_eq!(store.index(1).unwrap().rows(), 1, "what was stored before there was a search is indexed");
     catch_up(&mut store);
     assert_eq!(found(&store, "grusse"), [1]);
     assert_eq!(found(&store, "東京都"), [2]);
@@ -338,7 +338,7 @@ fn version_2_is_indexed_again_while_it_is_used() {
         let mut store = open(dir.path()).unwrap();
         assert_eq!(found(&store, "plain words"), [5], "what was indexed is found meanwhile");
         assert_eq!(found(&store, "database"), []);
-        assert_eq!(store.index(0).unwrap(), 1 + 1, "nothing that is waited for is more than it was");
+        assert_eq!(store.index(0).unwrap().rows(), 1 + 1, "nothing that is waited for is more than it was");
         assert!(store.reindex(0).unwrap());
         let mut steps = 1;
         while store.reindex(rows_max).unwrap() {
@@ -414,18 +414,18 @@ fn a_search_finds_what_is_indexed_and_the_rest_later() {
     store.commit(&batch(events.collect())).unwrap();
     let mut reader = store.reader().unwrap();
     assert_eq!((found(&store, "word"), reader.indexed().unwrap()), (vec![], 0));
-    assert_eq!(store.index(4).unwrap(), 6);
+    assert_eq!(store.index(4).unwrap().rows(), 6);
     assert_eq!((found(&store, "word"), reader.indexed().unwrap()), (vec![4, 3, 2, 1], 12));
     drop((store, reader));
     // How far it was is remembered, and also what was trimmed before it was indexed.
     let mut store = open(dir.path()).unwrap();
-    assert_eq!(store.index(0).unwrap(), 6);
+    assert_eq!(store.index(0).unwrap().rows(), 6);
     store.commit(&trim("lobby", 6)).unwrap();
-    assert_eq!(store.index(0).unwrap(), 6 + 5);
+    assert_eq!(store.index(0).unwrap().rows(), 6 + 5);
     assert_eq!(found(&store, "word"), []);
     drop(store);
     let mut store = open(dir.path()).unwrap();
-    assert_eq!(store.index(0).unwrap(), 6 + 5);
+    assert_eq!(store.index(0).unwrap().rows(), 6 + 5);
     catch_up(&mut store);
     assert_eq!(found(&store, "word 東京都"), [10, 9, 8, 7, 6]);
     assert_eq!(store.reader().unwrap().indexed().unwrap(), 30);
@@ -439,7 +439,7 @@ fn positions_are_remembered_when_nothing_is_left() {
     store.commit(&batch(vec![message("lobby", 200, 1, "x")])).unwrap();
     store.commit(&trim("lobby", 2)).unwrap();
     // The event is deleted before it was ever indexed, so that neither tells its position.
-    assert_eq!(store.index(1).unwrap(), 0);
+    assert_eq!(store.index(1).unwrap().rows(), 0);
     assert_eq!(rows(dir.path(), "SELECT count(*) FROM events"), 0);
     drop(store);
     assert_eq!(open(dir.path()).unwrap().load().unwrap().next_pos, 201);

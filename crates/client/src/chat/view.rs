@@ -100,8 +100,12 @@ impl View {
                 vec![format!("-- {} has no history", clean::line(room))]
             }
             Answer::History { events, .. } => events.iter().flat_map(|event| self.past(event)).collect(),
-            Answer::Found { events, .. } if events.is_empty() => vec!["-- nothing found".to_owned()],
-            Answer::Found { events, .. } => events.iter().rev().flat_map(|event| self.past(event)).collect(),
+            Answer::Found { events, behind, .. } => {
+                let nothing = events.is_empty().then(|| "-- nothing found".to_owned());
+                let found = events.iter().rev().flat_map(|event| self.past(event));
+                let late = (*behind > 0).then(|| format!("-- the latest {behind} messages are not searched yet"));
+                found.chain(nothing).chain(late).collect()
+            }
         }
     }
 

@@ -327,6 +327,6 @@ fn answer(reply: Reply) -> Answer {
         Reply::Members { room, count, members, more } => Answer::Members { room, count, members, more },
         Reply::Rooms { rooms, more } => Answer::Rooms { rooms, more },
         Reply::History { room, events, more } => Answer::History { room, events, more },
-        Reply::Found { room, events, more } => Answer::Found { room, events, more },
+        Reply::Found { room, events, more, behind } => Answer::Found { room, events, more, behind },
     }
 }

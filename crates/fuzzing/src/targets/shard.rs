@@ -298,7 +298,7 @@ impl World {
             }
             Read::History(_) | Read::Search(_) => self.stored[0].iter().take(count).cloned().collect(),
         };
-        let page = Page { events, more: false };
+        let page = Page { events, more: false, behind: 0 };
         self.shard.deliver(self.now, ToShard::Page { connection, read, result: Ok(page) });
     }
 

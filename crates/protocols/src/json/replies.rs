@@ -95,11 +95,14 @@ fn write(out: &mut Vec<u8>, reply: &Reply, settings: &Settings, style: Style) {
             page(&mut object, events, *more);
             object.end();
         }
-        Reply::Found { reference, room, query, events, more } => {
+        Reply::Found { reference, room, query, events, more, behind } => {
             let mut object = answer(out, style, "search", reference.as_ref());
             object.string("room", room);
             object.string("query", query);
             page(&mut object, events, *more);
+            if *behind > 0 {
+                object.number("behind", *behind);
+            }
             object.end();
         }
         Reply::Pong { reference, time } => {

@@ -32,8 +32,8 @@ use std::time::SystemTime;
 use switchboard_protocols::{Settings, TextStyle, conversation};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Threads that read history; SQLite lets them read while the writer writes.
-const READERS: usize = 2;
+/// Threads that read history, beside the one that searches; SQLite lets them read while the writer writes.
+const PAGE_READERS: usize = 2;
 /// Of an outbox, the part that a page of history may take: a page is smaller than half an outbox.
 const PAGE_PART: usize = 3;
 
@@ -203,7 +203,8 @@ impl House {
         let arrivals = Arc::new(arrivals);
         let (readers, waiting) = Readers::new();
         let page_bytes = limits.outbox_bytes.to_usize() / PAGE_PART;
-        let store_readers = (0..READERS).map(|_| history.store.reader()).collect::<Result<Vec<_>, _>>()?;
+        let pages = (0..PAGE_READERS).map(|_| history.store.reader()).collect::<Result<Vec<_>, _>>()?;
+        let searches = history.store.reader()?;
         let storage_settings = storage::Settings {
             free_min: config.store.free_min.map_or(0, |free| free.0),
             retention: config.store.retention.map(|retention| retention.duration()),
@@ -212,7 +213,15 @@ impl House {
             latest: history.latest,
         };
         let (writer, waiting_writer) = Writer::new(history.store, storage_settings, mailbox.clone(), metrics.clone());
-        let reader_threads = waiting.start(readers.clone(), store_readers, &writer.indexer(), &handles, page_bytes)?;
+        let around_readers = storage::ReaderSurroundings {
+            pages,
+            searches,
+            indexer: writer.indexer(),
+            shards: handles.clone(),
+            metrics: metrics.clone(),
+            page_bytes,
+        };
+        let reader_threads = waiting.start(readers.clone(), around_readers)?;
         let around = Surroundings {
             shards: handles.clone(),
             writer,

@@ -227,14 +227,14 @@ impl Shard {
             (Read::Replay { room, after, through: _ }, Ok(page)) => self.replay(slot, &room, after, &page),
             (Read::Replay { .. }, Err(_)) => self.close(now, slot, CloseReason::Internal),
             (Read::History(query), Ok(page)) => {
-                let Page { events, more } = page;
+                let Page { events, more, .. } = page;
                 let reply = Reply::History { reference: query.reference, room: query.room, events, more };
                 self.reply(slot, &reply, Place::AtOnce);
             }
             (Read::Search(query), Ok(page)) => {
-                let Page { events, more } = page;
+                let Page { events, more, behind } = page;
                 let (reference, room, query) = (query.reference, query.room, query.text);
-                self.reply(slot, &Reply::Found { reference, room, query, events, more }, Place::AtOnce);
+                self.reply(slot, &Reply::Found { reference, room, query, events, more, behind }, Place::AtOnce);
             }
             (Read::History(query), Err(_)) => self.reply(slot, &unreadable(query.reference), Place::AtOnce),
             (Read::Search(query), Err(_)) => self.reply(slot, &unreadable(query.reference), Place::AtOnce),

@@ -226,6 +226,7 @@ fn what_happens_during_a_replay_waits_behind_the_gate() {
     let page = |seqs: std::ops::RangeInclusive<Seq>| Page {
         events: seqs.map(|seq| Arc::new(message(seq, "old"))).collect(),
         more: true,
+        behind: 0,
     };
     world.wants.clear();
     world.shard.deliver(world.now, ToShard::Page { connection: id, read: read(2), result: Ok(page(3..=4)) });
@@ -247,7 +248,7 @@ fn a_slot_is_listed_once_whoever_had_it_before() {
     world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
     // It goes while its answer waits to be written, and what it missed comes when it is gone.
     world.shard.broken(0, slot);
-    let page = Page { events: vec![Arc::new(message(1, "a"))], more: false };
+    let page = Page { events: vec![Arc::new(message(1, "a"))], more: false, behind: 0 };
     world.shard.deliver(0, ToShard::Page { connection: id, read: replay, result: Ok(page) });
     world.shard.deliver(0, ToShard::Forget(id));
     world.shard.dropped(slot);
@@ -290,7 +291,7 @@ fn what_is_not_stored_any_more_is_told_as_a_gap() {
     let (slot, id) = world.json();
     world.output(Output::Replay { connection: id, room: "lobby".into(), after: 2, through: 6, pos: 9, time: Time(5) });
     let read = Read::Replay { room: "lobby".into(), after: 2, through: 6 };
-    let page = Page { events: vec![Arc::new(message(5, "old")), Arc::new(message(6, "old"))], more: false };
+    let page = Page { events: vec![Arc::new(message(5, "old")), Arc::new(message(6, "old"))], more: false, behind: 0 };
     world.shard.deliver(0, ToShard::Page { connection: id, read, result: Ok(page) });
     world.turn(usize::MAX);
     assert_eq!(world.seqs(slot), [5, 6]);
@@ -408,7 +409,7 @@ fn history_reads_are_bounded_for_each_connection() {
         })
         .collect();
     assert_eq!(reads.len(), READS_MAX as usize);
-    let page = Page { events: vec![Arc::new(message(1, "old"))], more: false };
+    let page = Page { events: vec![Arc::new(message(1, "old"))], more: false, behind: 0 };
     world.shard.deliver(0, ToShard::Page { connection: id, read: reads[0].clone(), result: Ok(page) });
     world.turn(usize::MAX);
     assert!(world.wants.contains(&Want::Resume(slot)));

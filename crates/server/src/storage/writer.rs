@@ -2,12 +2,12 @@
 
 mod stall;
 
+use super::indexing::{Indexer, Indexing, STEP_ROWS};
 use crate::clock::Clock;
 use crate::engine::desk::Desk;
 use crate::engine::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use stall::{Complaints, Outcome, Stall};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,10 +15,6 @@ use switchboard_core::Time;
 use switchboard_store::clock::Reading;
 use switchboard_store::{Batch, ClockLog, Severity, Store, StoreError};
 
-/// Rows that are indexed in one transaction, as long as no batch waits.
-const INDEX_ROWS: usize = 64;
-/// Committed events that may wait for the index before batches have to wait for it.
-const INDEX_LAG_MAX: u64 = 16_384;
 /// How long what is committed may wait for the index when nothing else happens.
 const INDEX_DELAY: Duration = Duration::from_millis(250);
 /// Events that are indexed again in one transaction, and the time between two while there is other work: what an
@@ -33,8 +29,8 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// forgotten by it. A machine that starts with a wrong time is told the right one soon.
 const DOUBTFUL_GAP_MS: u64 = 24 * 60 * 60 * 1_000;
 const DOUBT: Duration = Duration::from_secs(600);
-/// How long a search waits for the index.
-const SEARCH_WAIT: Duration = Duration::from_secs(5);
+/// How long the end is put off for the index. The next start goes on with the rest.
+const INDEX_END: Duration = Duration::from_millis(250);
 
 /// What an operator may set of it.
 #[derive(Clone, Debug)]
@@ -84,22 +80,10 @@ struct Wishes {
     end: bool,
 }
 
-/// How far the index is, for those who search.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// Rows that were committed, counted from those that an earlier run left to be indexed.
-    committed: AtomicU64,
-    /// How many of them are indexed.
-    indexed: Mutex<u64>,
-    moved: Condvar,
-    /// The index does not get on: nobody is to wait for it.
-    waits: AtomicBool,
-}
-
 /// The way to the store for the engine and for those who search.
 pub struct Writer {
     inbox: Arc<Inbox>,
-    progress: Arc<Progress>,
+    indexer: Indexer,
     /// There where commits are made by whoever asks for them.
     here: Option<Arc<Mutex<State>>>,
 }
@@ -108,13 +92,6 @@ pub struct Writer {
 pub struct Waiting {
     inbox: Arc<Inbox>,
     state: Arc<Mutex<State>>,
-}
-
-/// Lets readers ask the writer to index what is committed.
-#[derive(Clone)]
-pub struct Indexer {
-    inbox: Arc<Inbox>,
-    progress: Arc<Progress>,
 }
 
 /// The writer's thread.
@@ -132,7 +109,10 @@ impl Writer {
         mailbox: Arc<Mailbox>,
         metrics: Arc<Metrics>,
     ) -> (Self, Waiting) {
-        let progress = Arc::new(Progress::default());
+        let inbox = Arc::<Inbox>::default();
+        let indexing = Indexing::new(metrics.clone());
+        let asked = inbox.clone();
+        let indexer = indexing.indexer(Arc::new(move || asked.ask(|wishes| wishes.index = true)));
         let is_instant = store.is_instant();
         let in_doubt = State::is_in_doubt(&settings, settings.clock.reading());
         let state = State {
@@ -140,9 +120,7 @@ impl Writer {
             settings,
             mailbox,
             metrics,
-            progress: progress.clone(),
-            unindexed: 0,
-            committed: 0,
+            indexing,
             reindexed: Some(Instant::now()),
             writable: true,
             stall: None,
@@ -151,8 +129,8 @@ impl Writer {
             trimmed: None,
             doubted_until: in_doubt.then(|| Instant::now() + DOUBT),
         };
-        let (inbox, state) = (Arc::<Inbox>::default(), Arc::new(Mutex::new(state)));
-        let writer = Self { inbox: inbox.clone(), progress, here: is_instant.then(|| state.clone()) };
+        let state = Arc::new(Mutex::new(state));
+        let writer = Self { inbox: inbox.clone(), indexer, here: is_instant.then(|| state.clone()) };
         (writer, Waiting { inbox, state })
     }
 
@@ -174,7 +152,7 @@ impl Writer {
     /// What a reader needs to have everything indexed that is committed.
     #[must_use]
     pub fn indexer(&self) -> Indexer {
-        Indexer { inbox: self.inbox.clone(), progress: self.progress.clone() }
+        self.indexer.clone()
     }
 }
 
@@ -201,22 +179,29 @@ impl Waiting {
             lock(&self.state).look_around()?;
             match self.inbox.wait(INDEX_DELAY) {
                 Work::Commit(batch) => {
+                    let events = batch.events.len();
                     let outcome = lock(&self.state).commit(batch)?;
                     if matches!(outcome, Outcome::Stored) {
                         // Its effects leave here and now, and the next batch may come of it.
                         desk.committed();
-                        lock(&self.state).index_behind(self.inbox.is_empty())?;
+                        lock(&self.state).index_behind(events, self.inbox.is_empty())?;
                     }
                 }
-                Work::Index => lock(&self.state).index_all()?,
+                Work::Index => {
+                    let mut state = lock(&self.state);
+                    // Batches that came meanwhile go first; each of them is followed by the next part.
+                    if state.index(STEP_ROWS)? && state.indexing.is_wanted() {
+                        self.inbox.ask(|wishes| wishes.index = true);
+                    }
+                }
                 Work::Idle => {
                     let mut state = lock(&self.state);
-                    while state.unindexed > 0 && self.inbox.is_empty() && state.index(INDEX_ROWS)? {}
+                    while state.indexing.rows_left() > 0 && self.inbox.is_empty() && state.index(STEP_ROWS)? {}
                     while state.reindexes() && self.inbox.is_empty() {
                         state.reindex()?;
                     }
                 }
-                Work::End => return lock(&self.state).index_all(),
+                Work::End => return lock(&self.state).index_last(),
             }
         }
     }
@@ -228,7 +213,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl WriterThread {
-    /// Finishes what was handed over, indexes the rest, and closes the store.
+    /// Finishes what was handed over, and closes the store. What is not indexed by then the next start goes on with.
     pub fn end(self) {
         self.inbox.ask(|wishes| wishes.end = true);
         let _ = self.thread.join();
@@ -248,8 +233,9 @@ impl Inbox {
         let mut wishes = waited.unwrap_or_else(PoisonError::into_inner).0;
         match wishes.commit.take() {
             Some(batch) => Work::Commit(batch),
-            None if std::mem::take(&mut wishes.index) => Work::Index,
+            // The end does not wait for searches that wait for the index.
             None if wishes.end => Work::End,
+            None if std::mem::take(&mut wishes.index) => Work::Index,
             None => Work::Idle,
         }
     }
@@ -264,34 +250,12 @@ impl Inbox {
     }
 }
 
-impl Indexer {
-    /// Waits until everything is indexed that was committed when this was called. Gives whether it is.
-    #[must_use]
-    pub fn catch_up(&self) -> bool {
-        let target = self.progress.committed.load(Ordering::Acquire);
-        let behind = |indexed: &mut u64| *indexed < target;
-        let gets_on = |indexed: &mut u64| behind(indexed) && !self.progress.waits.load(Ordering::Acquire);
-        let mut indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !behind(&mut indexed) {
-            return true;
-        }
-        drop(indexed);
-        self.inbox.ask(|wishes| wishes.index = true);
-        let indexed = self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.progress.moved.wait_timeout_while(indexed, SEARCH_WAIT, gets_on);
-        let mut indexed = waited.unwrap_or_else(PoisonError::into_inner).0;
-        !behind(&mut indexed)
-    }
-}
-
 struct State {
     store: Box<dyn Store>,
     settings: Settings,
     mailbox: Arc<Mailbox>,
     metrics: Arc<Metrics>,
-    progress: Arc<Progress>,
-    unindexed: u64,
-    committed: u64,
+    indexing: Indexing,
     /// When events were indexed again the last time; `None`: there are none left.
     reindexed: Option<Instant>,
     writable: bool,
@@ -307,10 +271,7 @@ struct State {
 impl State {
     /// What an earlier run committed and did not index is there to be indexed.
     fn begin(&mut self) -> Result<(), StoreError> {
-        self.unindexed = self.store.index(0)?;
-        self.committed = self.unindexed;
-        self.progress.committed.store(self.committed, Ordering::Release);
-        Ok(())
+        self.indexing.begin(&mut *self.store)
     }
 
     fn look_around(&mut self) -> Result<(), StoreError> {
@@ -326,6 +287,7 @@ impl State {
             self.watched = None;
         }
         self.watch(false)?;
+        self.indexing.tell();
         if self.reindexes() && self.reindexed.is_some_and(|last| last.elapsed() >= REINDEX_INTERVAL) {
             self.reindex()?;
         }
@@ -350,12 +312,10 @@ impl State {
         Ok(())
     }
 
-    /// Indexes as many rows as are worth a transaction, when nothing waits or too much of it has gathered.
-    fn index_behind(&mut self, is_idle: bool) -> Result<(), StoreError> {
-        if is_idle && self.unindexed >= INDEX_ROWS as u64 || self.unindexed > INDEX_LAG_MAX {
-            self.index(INDEX_ROWS)?;
-        }
-        Ok(())
+    /// Indexes as many rows as are due after a commit of so many events.
+    fn index_behind(&mut self, events: usize, is_idle: bool) -> Result<(), StoreError> {
+        let rows = self.indexing.due(events as u64, is_idle);
+        if rows > 0 { self.index(rows).map(|_| ()) } else { Ok(()) }
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Outcome, StoreError> {
@@ -370,9 +330,7 @@ impl State {
             self.settings.clock_log = clock.clone();
         }
         self.metrics.committed(batch.events.len(), begun.elapsed());
-        self.unindexed += batch.events.len() as u64;
-        self.committed += batch.events.len() as u64;
-        self.progress.committed.store(self.committed, Ordering::Release);
+        self.indexing.committed(&mut *self.store, batch.events.len() as u64)?;
         Ok(Outcome::Stored)
     }
 
@@ -395,28 +353,28 @@ impl State {
         Ok(())
     }
 
-    fn index_all(&mut self) -> Result<(), StoreError> {
-        while self.index(INDEX_ROWS * 8)? && self.unindexed > 0 {}
+    /// Indexes for a moment: the end of the server does not depend on how much is left.
+    fn index_last(&mut self) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        while self.indexing.rows_left() > 0 && begun.elapsed() < INDEX_END && self.index(STEP_ROWS)? {}
+        let rows = self.indexing.rows_left();
+        if rows > 0 {
+            tracing::info!(rows, "the index for searches is behind: it goes on at the next start");
+        }
         Ok(())
     }
 
-    /// Indexes up to so many rows. Gives whether it got on.
-    fn index(&mut self, rows: usize) -> Result<bool, StoreError> {
-        let done = match self.store.index(rows) {
-            Ok(left) => {
-                self.unindexed = left;
-                true
-            }
+    /// Does so many rows of the index. Returns whether it got on.
+    fn index(&mut self, rows: u64) -> Result<bool, StoreError> {
+        let done = match self.indexing.work(&mut *self.store, rows) {
+            Ok(()) => true,
             Err(error) => {
                 self.put_off(error)?;
                 false
             }
         };
-        let indexed = self.committed.saturating_sub(self.unindexed);
-        *self.progress.indexed.lock().unwrap_or_else(PoisonError::into_inner) = indexed;
         // Who searches waits no longer than there is hope.
-        self.progress.waits.store(!done, Ordering::Release);
-        self.progress.moved.notify_all();
+        self.indexing.gets_on(done);
         Ok(done)
     }
 

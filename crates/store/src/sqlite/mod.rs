@@ -15,7 +15,7 @@ mod writer;
 
 use crate::clock::Cutoffs;
 use crate::error::{At, Severity, StoreError};
-use crate::record::{Batch, IdRecord, Loaded};
+use crate::record::{Backlog, Batch, IdRecord, Loaded};
 use crate::{Reader, Store};
 use index::Trailing;
 use lock::DirectoryLock;
@@ -123,6 +123,8 @@ impl SqliteStore {
         settle_durability(&connection, settings, is_known)
             .at(&path)
             .or_else(|error| unless_full(error, &connection))?;
+        // It is a matter of speed: there may be space the next time.
+        index::configure(&connection).at(&path).or_else(|error| unless_full(error, &connection))?;
         let trailing = Trailing::read(&connection).at(&path)?;
         let reindex = schema::reindex(&connection).at(&path)?;
         let last_pos = writer::last_pos(&connection).at(&path)?.max(trailing.indexed);
@@ -189,13 +191,13 @@ impl Store for SqliteStore {
         if let Some(mark) = &mut self.mark {
             mark.add(batch.events.len() as u64);
         }
-        self.trailing.unindexed += batch.events.len() as u64;
-        self.trailing.unswept += done.trimmed;
+        self.trailing.backlog.unindexed += batch.events.len() as u64;
+        self.trailing.backlog.unswept += done.trimmed;
         Ok(())
     }
 
-    fn index(&mut self, rows_max: usize) -> Result<u64, StoreError> {
-        if self.trailing.rows_left() > 0 && rows_max > 0 {
+    fn index(&mut self, rows_max: usize) -> Result<Backlog, StoreError> {
+        if self.trailing.backlog.rows() > 0 && rows_max > 0 {
             if self.is_unsure {
                 return Err(StoreError::Unsynced);
             }
@@ -206,7 +208,7 @@ impl Store for SqliteStore {
                 let _ = self.log.grow_ahead(&self.connection, &self.path);
             }
         }
-        Ok(self.trailing.rows_left())
+        Ok(self.trailing.backlog)
     }
 
     fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError> {

@@ -57,7 +57,7 @@ pub(crate) fn store_texts(store: &mut dyn Store, texts: &[&str]) {
 
 /// Does all of the work that trails the commits.
 pub(crate) fn catch_up(store: &mut dyn Store) {
-    while store.index(3).unwrap() > 0 {}
+    while store.index(3).unwrap().rows() > 0 {}
 }
 
 pub(crate) fn seqs(page: &Page) -> Vec<Seq> {

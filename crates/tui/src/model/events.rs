@@ -308,7 +308,7 @@ impl Model {
             }
             Answer::Rooms { rooms, .. } => self.rooms_listed(&rooms),
             Answer::History { events, more, .. } => self.history(purpose.as_ref(), &events, more),
-            Answer::Found { events, .. } => self.found(purpose.as_ref(), &events),
+            Answer::Found { events, behind, .. } => self.found(purpose.as_ref(), &events, behind),
         }
     }
 
@@ -362,7 +362,7 @@ impl Model {
         }
     }
 
-    fn found(&mut self, purpose: Option<&Purpose>, events: &[Past]) {
+    fn found(&mut self, purpose: Option<&Purpose>, events: &[Past], behind: u64) {
         let Some(&Purpose::Search { room }) = purpose else { return };
         let zone = self.settings.zone.clone();
         let Some(Overlay::List(list)) = &mut self.overlay else { return };
@@ -379,6 +379,9 @@ impl Model {
             }
         }
         list.answered();
+        if behind > 0 {
+            self.flash(format!("the latest {behind} messages are not searched yet"));
+        }
     }
 
     fn refused(&mut self, request: Option<RequestId>, code: &str, message: &str) {

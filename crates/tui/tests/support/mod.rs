@@ -193,7 +193,7 @@ impl Desk {
             }
             Ask::Search { room, query, .. } => {
                 let hits = (1..=last).rev().filter(|seq| self.log[*seq as usize - 1].1.contains(&query));
-                Some(Answer::Found { room: room?, events: hits.map(past).collect(), more: false })
+                Some(Answer::Found { room: room?, events: hits.map(past).collect(), more: false, behind: 0 })
             }
             Ask::Members { room } => {
                 let members = ["ada", "bob", "bert"].map(|nick| MemberRow { nick: nick.to_owned() }).to_vec();

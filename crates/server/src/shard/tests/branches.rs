@@ -202,7 +202,7 @@ fn what_a_gate_holds_is_carried_over_too() {
     carried.publish(2, "live");
     carried.world.shard.upgrade(0, carried.carrier, Framing::WebSocketDeflate(DEFLATE));
     assert!(carried.write().0.is_empty(), "nothing before what was missed");
-    let page = Page { events: vec![Arc::new(message(1, "missed"))], more: false };
+    let page = Page { events: vec![Arc::new(message(1, "missed"))], more: false, behind: 0 };
     let read = Read::Replay { room: "lobby".into(), after: 0, through: 1 };
     carried.world.shard.deliver(0, ToShard::Page { connection: carried.chat, read, result: Ok(page) });
     assert_eq!(texts(&carried.write().0), ["missed", "live"]);

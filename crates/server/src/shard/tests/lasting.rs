@@ -23,7 +23,7 @@ fn history() -> HistoryQuery {
 }
 
 fn old(seqs: std::ops::RangeInclusive<Seq>, text: &str) -> Page {
-    Page { events: seqs.map(|seq| Arc::new(message(seq, text))).collect(), more: false }
+    Page { events: seqs.map(|seq| Arc::new(message(seq, text))).collect(), more: false, behind: 0 }
 }
 
 #[test]

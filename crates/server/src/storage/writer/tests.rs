@@ -1,10 +1,11 @@
-//! How the writer goes about what an earlier version indexed.
+//! How the writer goes about what an earlier version indexed, and how it ends whatever is left.
 
 use super::*;
 use crate::engine::mailbox::Worker;
-use std::sync::atomic::AtomicU64;
+use crate::storage::testing::Rows;
+use std::sync::atomic::{AtomicU64, Ordering};
 use switchboard_core::{Body, Event, Sender, Seq, SessionId, UserId, Via};
-use switchboard_store::{Cutoffs, IdRecord, Loaded, MemorySettings, MemoryStore, Reader};
+use switchboard_store::{Backlog, Cutoffs, IdRecord, Loaded, MemorySettings, MemoryStore, Reader};
 
 /// A store with `left` events to index again, on a disk that is `free`.
 #[derive(Clone, Default)]
@@ -40,8 +41,8 @@ impl Store for Old {
         Ok(())
     }
 
-    fn index(&mut self, _: usize) -> Result<u64, StoreError> {
-        Ok(0)
+    fn index(&mut self, _: usize) -> Result<Backlog, StoreError> {
+        Ok(Backlog::default())
     }
 
     fn older_than(&mut self, _: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
@@ -86,7 +87,7 @@ fn what_an_earlier_version_indexed_is_done_bit_by_bit_beside_other_work() {
     assert!(!state.reindexes(), "and then there is nothing left to be asked");
     // The end waits for none of it.
     store.left.store(1_000, Ordering::Relaxed);
-    state.index_all().unwrap();
+    state.index_last().unwrap();
     assert_eq!(store.left.load(Ordering::Relaxed), 1_000);
 }
 
@@ -175,4 +176,70 @@ fn a_clock_that_says_the_machine_was_off_for_long_is_watched_first() {
     ] {
         assert_eq!(lock(&waiting(latest, log).state).doubted_until.is_some(), is_in_doubt, "{latest:?}");
     }
+}
+
+#[test]
+fn the_end_waits_a_moment_for_the_index_and_leaves_the_rest() {
+    // A store that takes two milliseconds for 256 rows would be at it for days.
+    struct Slow(Rows);
+    impl Store for Slow {
+        fn index(&mut self, rows_max: usize) -> Result<Backlog, StoreError> {
+            std::thread::sleep(Duration::from_millis(rows_max as u64 / 128));
+            self.0.index(rows_max)
+        }
+        fn load(&mut self) -> Result<Loaded, StoreError> {
+            self.0.load()
+        }
+        fn recent_ids(&mut self, age_ms: u64, max: usize, each: &mut dyn FnMut(IdRecord)) -> Result<(), StoreError> {
+            self.0.recent_ids(age_ms, max, each)
+        }
+        fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+            self.0.commit(batch)
+        }
+        fn reindex(&mut self, rows_max: usize) -> Result<bool, StoreError> {
+            self.0.reindex(rows_max)
+        }
+        fn older_than(&mut self, before: &Cutoffs) -> Result<Vec<(Arc<str>, Seq)>, StoreError> {
+            self.0.older_than(before)
+        }
+        fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+            self.0.free_bytes()
+        }
+        fn is_instant(&self) -> bool {
+            self.0.is_instant()
+        }
+        fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+            self.0.reader()
+        }
+    }
+    let rows = Rows::default();
+    rows.add(10_000_000_000);
+    let settings = settings(None, ClockLog::default(), Time(0));
+    let store = Box::new(Slow(rows.clone()));
+    let (_, waiting) = Writer::new(store, settings, Arc::new(Mailbox::new(10, 1_000)), Arc::default());
+    let mut state = lock(&waiting.state);
+    state.begin().unwrap();
+    state.index_last().unwrap();
+    let most = INDEX_END.as_millis() as usize / 2 + 1;
+    assert!((1..=most).contains(&rows.steps().len()), "{}", rows.steps().len());
+    // Without space, it waits for nothing.
+    let before = rows.steps().len();
+    rows.set_full(true);
+    state.index_last().unwrap();
+    assert_eq!(rows.steps().len(), before);
+    // What is quickly done is done.
+    drop(state);
+    let rows = Rows::default();
+    rows.add(1_000);
+    let store = Box::new(rows.clone());
+    let (_, waiting) = Writer::new(
+        store,
+        settings(None, ClockLog::default(), Time(0)),
+        Arc::new(Mailbox::new(10, 1_000)),
+        Arc::default(),
+    );
+    let mut state = lock(&waiting.state);
+    state.begin().unwrap();
+    state.index_last().unwrap();
+    assert_eq!(rows.left().rows(), 0);
 }
