@@ -7,6 +7,7 @@
 //! | [`storm`] | runs the rounds of `storm`: all connections are cut and come back |
 //! | [`startup`] | runs the rounds of `startup`: from the start of a server until it lets somebody in |
 //! | [`storing`] | runs the rounds of `store`: the history alone, without a server |
+//! | [`sustained`] | runs `sustained`: a steady rate for a long time, stored and searchable |
 //! | [`suites`] | what `all` runs of these, and the report that it makes of them |
 //! | [`targets`] | starts each server under test and names its process; one file for each server |
 //! | [`load`] | the load generator: opens connections, sends, counts each delivery to each receiver |
@@ -22,4 +23,5 @@ pub mod startup;
 pub mod storing;
 pub mod storm;
 pub mod suites;
+pub mod sustained;
 pub mod targets;

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use switchboard_bench::load::{MARKER_BYTES, Pace, Protocol};
 use switchboard_bench::suites::{self, Extent, Places, Suite};
 use switchboard_bench::targets::{Durability, Programs, Target};
-use switchboard_bench::{fanout, idle, report};
+use switchboard_bench::{fanout, idle, report, sustained};
 
 #[derive(Parser)]
 #[command(name = "switchboard-bench", about = "Measures Switchboard beside other servers and bare floors")]
@@ -33,6 +33,8 @@ enum Command {
     Fanout(FanoutArgs),
     /// Memory per idle connection, and CPU time per connect
     Idle(IdleArgs),
+    /// A steady rate for a long time, stored and searchable; then the end and the next start
+    Sustained(SustainedArgs),
     /// Everything that the published report holds, or parts of it
     All(AllArgs),
 }
@@ -107,6 +109,24 @@ struct IdleArgs {
 }
 
 #[derive(Args)]
+struct SustainedArgs {
+    /// Messages a second
+    #[arg(long, default_value = "50000", value_parser = rate)]
+    rate: f64,
+    /// How long, in seconds
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Connections that send, each to a room of its own
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    connections: u32,
+    #[command(flatten)]
+    places: PlaceArgs,
+    /// Also writes every second to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct CommonArgs {
     /// What is spoken
     #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp-text,ws-json,socketio-ws")]
@@ -163,6 +183,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Fanout(args) => run_fanout(args),
         Command::Idle(args) => run_idle(args),
+        Command::Sustained(args) => run_sustained(&args),
         Command::All(args) => run_all(&args),
     };
     match done {
@@ -229,6 +250,18 @@ fn run_idle(args: IdleArgs) -> Result<()> {
     println!("{}", report::idle(&findings));
     common.json.as_deref().map_or(Ok(()), |path| report::write_json(path, &findings))?;
     without(&findings.failures)
+}
+
+fn run_sustained(args: &SustainedArgs) -> Result<()> {
+    let plan = sustained::Plan { connections: args.connections as usize, rate: args.rate, seconds: args.seconds };
+    let findings = sustained::run(plan, &args.places.programs(true)?, |number, second| {
+        let sustained::Second { stored, lag_rows, lag_seconds, search_ms, behind } = second;
+        eprintln!(
+            "{number:4} s {stored:7} stored, lag {lag_rows:7} rows {lag_seconds:5.2} s, search {search_ms:7.1} ms, behind {behind}"
+        );
+    })?;
+    println!("{}", report::sustained(&findings));
+    args.json.as_deref().map_or(Ok(()), |path| report::write_json(path, &findings))
 }
 
 fn run_all(args: &AllArgs) -> Result<()> {

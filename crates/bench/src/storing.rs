@@ -12,7 +12,7 @@ use switchboard_store::{Batch, Durability, SqliteSettings, SqliteStore, Store as
 use crate::measure::{Machine, machine};
 
 /// Rows that are indexed in one transaction, as in the server.
-const INDEX_ROWS: usize = 64;
+const INDEX_ROWS: usize = 256;
 
 /// The words that texts are made of; a person's messages have more, most of them rare.
 const WORDS: [&str; 16] = [
@@ -106,11 +106,17 @@ fn batch(first: u64, count: u64) -> Batch {
     Batch { events, ..Batch::default() }
 }
 
-/// A message of about 64 bytes, whose last word occurs nowhere else.
-fn message(number: u64) -> Event {
+/// The text of a message of about 64 bytes, whose last word occurs nowhere else.
+pub(crate) fn text(number: u64) -> String {
     let words = (0..9).map(|place| WORDS[(number * 7 + place * (number % 5 + 1)) as usize % WORDS.len()]);
     let mut text = words.collect::<Vec<_>>().join(" ");
     text.push_str(&format!(" {number}"));
+    text
+}
+
+/// The message of this number, with its [`text`].
+fn message(number: u64) -> Event {
+    let text = text(number);
     let from = Sender { nick: "ada".into(), session: SessionId(1), user: UserId(1), via: Via::Tcp, address: None };
     let body = Body::Message { seq: Some(number + 1), id: None, from, to: None, text: text.into(), action: false };
     Event { pos: number + 1, time: switchboard_core::Time(1_000 + number), room: Some("lobby".into()), body }

@@ -5,6 +5,7 @@ mod idle;
 mod plot;
 mod rest;
 mod spread;
+mod sustained;
 mod table;
 
 use std::fs;
@@ -18,6 +19,7 @@ pub use idle::{idle, idle_plot};
 pub use plot::{Bars, Lines};
 pub use rest::{startup, storing, storm};
 pub use spread::Spread;
+pub use sustained::sustained;
 pub use table::Table;
 
 use crate::measure::Machine;

@@ -7,11 +7,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long a server may take to say that it is ready.
 const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a server may take to end.
+const END_PATIENCE: Duration = Duration::from_secs(600);
 
 /// A running server, ready for connections.
 #[derive(Debug)]
@@ -54,6 +58,24 @@ impl Running {
     #[must_use]
     pub const fn ready_after(&self) -> Duration {
         self.ready_after
+    }
+
+    /// Asks it to end (SIGTERM), and returns how long that took.
+    ///
+    /// # Errors
+    /// It cannot be asked, does not end in ten minutes, or does not end well.
+    pub fn end(mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("no process id")?;
+        kill_process(pid, Signal::TERM)?;
+        loop {
+            if let Some(status) = self.child.0.try_wait()? {
+                ensure!(status.success(), "it ended with {status}");
+                return Ok(begun.elapsed());
+            }
+            ensure!(begun.elapsed() < END_PATIENCE, "it does not end within {} s", END_PATIENCE.as_secs());
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The id of its process.

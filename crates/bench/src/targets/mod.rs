@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 pub use child::Running;
+pub use switchboard::start_in;
 
 use crate::load::{Dialect, Protocol};
 

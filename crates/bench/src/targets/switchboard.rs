@@ -1,13 +1,16 @@
 //! How Switchboard is started for a measurement: on any free port, in a directory of its own, without rate limits.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use super::child::Running;
 use super::{Durability, Occasion, Programs};
+
+/// What stands before each address at which it listens.
+const READY: &str = "switchboard: ready on ";
 
 /// Limits that protect a public server would only measure themselves here.
 const SETTINGS: [&str; 11] = [
@@ -23,6 +26,20 @@ const SETTINGS: [&str; 11] = [
     "limits.rooms_total=1000000",
     "log.messages=false",
 ];
+
+/// Starts Switchboard with the history in `data`, which stays when it ends.
+///
+/// # Errors
+/// When it cannot be started, or does not say in time that it is ready.
+pub fn start_in(data: &Path, programs: &Programs) -> Result<Running> {
+    let mut command = Command::new(&programs.switchboard);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set", "rooms.auto_join=[]"]);
+    for setting in SETTINGS.into_iter().chain(programs.settings.iter().map(String::as_str)) {
+        command.args(["--set", setting]);
+    }
+    command.arg("--data-dir").arg(data);
+    Running::spawn(command, READY, None)
+}
 
 pub(super) fn start(durability: Durability, programs: &Programs, occasion: Occasion) -> Result<Running> {
     let parent = &programs.data_parent;
@@ -59,5 +76,5 @@ pub(super) fn start(durability: Durability, programs: &Programs, occasion: Occas
     for setting in &programs.settings {
         command.args(["--set", setting]);
     }
-    Running::spawn(command, "switchboard: ready on ", Some(data))
+    Running::spawn(command, READY, Some(data))
 }
