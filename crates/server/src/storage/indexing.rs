@@ -191,8 +191,11 @@ impl Indexing {
     pub(super) fn tell(&mut self) {
         let indexed = self.committed.saturating_sub(self.backlog.unindexed);
         self.progress.committed.store(self.committed, Ordering::Release);
-        *self.progress.indexed() = indexed;
-        self.progress.moved.notify_all();
+        let before = std::mem::replace(&mut *self.progress.indexed(), indexed);
+        // Whoever waits has said so before it waited. Most of the time nobody does, and waking nobody is a system call.
+        if before < self.progress.wanted.load(Ordering::Acquire) {
+            self.progress.moved.notify_all();
+        }
         self.metrics.index_lag(self.backlog, self.ages.oldest(indexed, self.backlog.unindexed, Instant::now()));
     }
 }
