@@ -214,9 +214,11 @@ fn the_end_waits_a_moment_for_the_index_and_leaves_the_rest() {
     }
     let rows = Rows::default();
     rows.add(10_000_000_000);
-    let settings = settings(None, ClockLog::default(), Time(0));
-    let store = Box::new(Slow(rows.clone()));
-    let (_, waiting) = Writer::new(store, settings, Arc::new(Mailbox::new(10, 1_000)), Arc::default());
+    let writer = |store: Box<dyn Store>| {
+        let settings = settings(None, ClockLog::default(), Time(0));
+        Writer::new(store, settings, Arc::new(Mailbox::new(10, 1_000)), Arc::default()).1
+    };
+    let waiting = writer(Box::new(Slow(rows.clone())));
     let mut state = lock(&waiting.state);
     state.begin().unwrap();
     state.index_last().unwrap();
@@ -231,13 +233,7 @@ fn the_end_waits_a_moment_for_the_index_and_leaves_the_rest() {
     drop(state);
     let rows = Rows::default();
     rows.add(1_000);
-    let store = Box::new(rows.clone());
-    let (_, waiting) = Writer::new(
-        store,
-        settings(None, ClockLog::default(), Time(0)),
-        Arc::new(Mailbox::new(10, 1_000)),
-        Arc::default(),
-    );
+    let waiting = writer(Box::new(rows.clone()));
     let mut state = lock(&waiting.state);
     state.begin().unwrap();
     state.index_last().unwrap();
