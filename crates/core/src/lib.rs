@@ -9,6 +9,7 @@
 
 pub mod close;
 pub mod command;
+pub mod cost;
 pub mod counted;
 pub mod entry;
 pub mod event;

@@ -3,6 +3,8 @@
 //! The fields of [`Limits`] are what an operator may set (`limits.` in the configuration); the constants are part of
 //! the design. 0 means none only where the comment says so.
 
+use crate::cost::Rate;
+
 /// A request's `ref`, in bytes. Longer: refused with `bad_request`. It is kept for each request under way.
 pub const REFERENCE_BYTES_MAX: usize = 64;
 
@@ -28,9 +30,15 @@ pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// and its place.
 pub const RECENT_EVENT_BYTES: usize = 256;
 
-/// Bytes of an event's name, arguments and attachments that count as one delivery to each receiver: a stroke of a
-/// drawing is one, a picture of 100 KB is a hundred.
-pub const DELIVERY_BYTES: usize = 1_024;
+/// Addresses whose accounts are kept although they have no connection and no session, because they still owe something.
+/// More: the oldest is forgotten. At about 300 bytes each they cost 5 MB.
+pub const IDLE_ACCOUNTS_MAX: usize = 16_384;
+
+/// What a stored message or topic costs its address beside its text, in bytes: its row, its index entry and its id.
+pub const STORED_EVENT_BYTES: u64 = 128;
+
+/// Requests of a connection that are kept while its join code waits for its turn. More: refused with `rate_limited`.
+pub const WAITING_REQUESTS_MAX: usize = 16;
 
 /// Wrong join codes on one connection before it is closed with `pass_refused`.
 pub const WRONG_PASSES_MAX: u8 = 5;
@@ -90,10 +98,40 @@ pub struct Limits {
     pub events_per_second: u32,
     /// Such events that a session may pass on at once after a pause.
     pub event_burst: u32,
-    /// Deliveries that a session may cause in a second by such events (0: any number): each receiver counts once for
-    /// each [`DELIVERY_BYTES`] or part of them. A second's worth may be caused at once, and a single event always may.
+    /// Deliveries that a session may cause in a second by such events (0: any number): each receiver of an event counts
+    /// once, whatever its size. A second's worth may be caused at once, and a single event always may.
     /// More: `rate_limited`. At 100,000 a session at 60 events a second reaches 1,600 others.
     pub event_deliveries_per_second: u32,
+    /// Bytes of messages and events times their receivers that a session may cause. More: its connection is read more
+    /// slowly. At 25 MB/s and 32 MB at once, a picture of 1 MB to 30 people costs 30 MB and waits for nothing; five who
+    /// draw at 60 Hz with 200 bytes a stroke among 30 cost 1.8 MB/s; 990 KB in a loop to 100 readers cost 99 MB each
+    /// time, so that one goes out every 4 s, and a reader at 10 Mbit/s, who needs 0.8 s for it, keeps up.
+    pub delivered_bytes: Rate,
+    /// Deliveries that a session may cause by coming, going and new nicks in rooms where these are told one by one.
+    /// Coming costs two for each member, and going, once that was told, nothing. More: the room is told the number of
+    /// members only, and a new nick is refused with `rate_limited`. With 3,000 at once a session may change its nick 30
+    /// times, or come into a room 15 times, with 100 others there; then once a second.
+    pub presence_deliveries: Rate,
+    /// Rooms that were not there before that a session may make: 20 at once, then one every 10 s. More: `rate_limited`.
+    pub new_rooms: Rate,
+    /// Wrong join codes of one address, loopback included: 60 at once, so that a crowd of 30 may mistype twice, then one
+    /// a second. More: an attempt waits for its turn, in the order in which they came, and is not refused. Ten digits
+    /// take 317 years.
+    pub wrong_codes: Rate,
+    /// Bytes of messages and topics that one address may have stored: 64 MiB at once, then 32 KiB a second, which are
+    /// 2.8 GB a day. More: `rate_limited`. A crowd of 30 who each write 10 messages a minute store 1 KB a second.
+    pub stored_bytes: Rate,
+    /// Sessions of one address that outlive their connections. More: the oldest of them ends. One more than may be
+    /// connected from an IPv6 network, so that a whole crowd may be cut and come back.
+    pub held_by_address: usize,
+    /// The same of all addresses: as many as there may be connections.
+    pub held_total: usize,
+    /// How many sessions' budgets one address has: four times what one may cost. For 30 people behind one address who
+    /// are all back at once that is 12,000 deliveries of presence; coming into a room of 130 costs them 7,800.
+    pub address_share: u32,
+    /// Loopback addresses are held to the budgets of an address like all others: a proxy on this machine is trusted to
+    /// name its clients.
+    pub counts_loopback: bool,
     /// Namespaces by a pattern that have somebody in them. More: `too_many_rooms_on_server`. Each is a room.
     pub namespaces: usize,
     /// How long a session outlives its connection, in milliseconds.
@@ -128,6 +166,15 @@ impl Default for Limits {
             events_per_second: 300,
             event_burst: 600,
             event_deliveries_per_second: 100_000,
+            delivered_bytes: Rate::per_second(25_000_000, 32_000_000),
+            presence_deliveries: Rate::per_second(100, 3_000),
+            new_rooms: Rate { per_minute: 6, burst: 20 },
+            wrong_codes: Rate::per_second(1, 60),
+            stored_bytes: Rate::per_second(32 << 10, 64 << 20),
+            held_by_address: 257,
+            held_total: 100_000,
+            address_share: 4,
+            counts_loopback: false,
             namespaces: 1_000,
             session_ttl_ms: 30_000,
             presence_max: 100,

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use switchboard_core::{ConnectionId, Output, RoomId, Via};
 use switchboard_protocols::{Frame, Settings as Speech, conversation};
 use switchboard_server::message::{Published, ToEngine, ToShard};
+use switchboard_server::shard::cost::CostLimits;
 use switchboard_server::shard::{Opening, Settings, Shard};
 
 use crate::samples::event;
@@ -22,6 +23,7 @@ pub(crate) fn thousand() -> Box<dyn FnMut()> {
         number: 0,
         outbox_bytes: 1 << 20,
         outboxes_bytes: 1 << 30,
+        costs: CostLimits::default(),
         gate_events: 256,
         gate_bytes: 1 << 18,
         make_json: Arc::new(move || conversation::stream_json(&for_json)),

@@ -21,6 +21,10 @@ pub enum ToEngine {
         connection: ConnectionId,
         request: Box<Request>,
     },
+    /// The connection is about to end because it did not keep up.
+    Behind {
+        connection: ConnectionId,
+    },
     /// The connection has ended; the engine answers with [`ToShard::Forget`], after everything else.
     Disconnect {
         connection: ConnectionId,
@@ -32,9 +36,10 @@ impl ToEngine {
     #[must_use]
     pub const fn connection(&self) -> ConnectionId {
         match self {
-            Self::Connect { connection, .. } | Self::Request { connection, .. } | Self::Disconnect { connection } => {
-                *connection
-            }
+            Self::Connect { connection, .. }
+            | Self::Request { connection, .. }
+            | Self::Behind { connection }
+            | Self::Disconnect { connection } => *connection,
         }
     }
 
@@ -42,7 +47,7 @@ impl ToEngine {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let text = match self {
-            Self::Connect { .. } | Self::Disconnect { .. } => 0,
+            Self::Connect { .. } | Self::Behind { .. } | Self::Disconnect { .. } => 0,
             Self::Request { request, .. } => match &request.command {
                 Command::Message { text, target, .. } => {
                     text.len()

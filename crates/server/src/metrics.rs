@@ -8,6 +8,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use switchboard_core::cost::Hits;
 use switchboard_core::sessions::Counts;
 use switchboard_core::{CloseReason, Code, Via};
 use switchboard_store::Backlog;
@@ -17,6 +18,12 @@ use switchboard_store::Backlog;
 struct Kind {
     transport: &'static str,
     protocol: &'static str,
+}
+
+/// The label of a limit: its name below `limits.`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Named {
+    limit: &'static str,
 }
 
 /// The label of a stable code.
@@ -32,6 +39,7 @@ pub struct Metrics {
     opened: Family<Kind, Counter>,
     closed: Family<Coded, Counter>,
     refusals: Family<Coded, Counter>,
+    limits: Family<Named, Counter>,
     messages: Counter,
     commands: Counter,
     sessions: Gauge,
@@ -70,6 +78,7 @@ impl Metrics {
             opened: Family::default(),
             closed: Family::default(),
             refusals: Family::default(),
+            limits: Family::default(),
             messages: Counter::default(),
             commands: Counter::default(),
             sessions: Gauge::default(),
@@ -99,6 +108,7 @@ impl Metrics {
         r.register("connections_opened", "Connections that began", metrics.opened.clone());
         r.register("connections_closed", "Connections that ended, by reason", metrics.closed.clone());
         r.register("refusals", "Commands that were refused, by code", metrics.refusals.clone());
+        r.register("limit_hits", "How often a limit was reached, by its name", metrics.limits.clone());
         r.register("messages", "Durable events that were admitted", metrics.messages.clone());
         r.register("commands", "Commands that were applied", metrics.commands.clone());
         r.register("sessions", "Sessions now, those whose connection is cut included", metrics.sessions.clone());
@@ -159,6 +169,13 @@ impl Metrics {
             self.greeted_then_http.inc();
         }
         self.closed.get_or_create(&Coded { code: reason.as_str() }).inc();
+    }
+
+    /// Limits were reached so often.
+    pub fn hit(&self, hits: &Hits) {
+        for (limit, count) in hits.iter() {
+            self.limits.get_or_create(&Named { limit: limit.as_str() }).inc_by(count);
+        }
     }
 
     /// A batch was applied.

@@ -1,7 +1,10 @@
 //! What is kept of each connection and of each session.
 
+use super::accounts::AccountId;
 use super::rates::Bucket;
 use super::recent::Follows;
+use crate::command::Request;
+use crate::cost::Meter;
 use crate::event::Event;
 use crate::ids::{ConnectionId, Realm, RoomId, SessionId, Time, UserId, Via};
 use smallvec::SmallVec;
@@ -47,6 +50,13 @@ pub(super) struct Connection {
     /// It gave the join code.
     pub(super) passed: bool,
     pub(super) wrong_passes: u8,
+    /// It is its join code's turn.
+    pub(super) has_turn: bool,
+    /// Of its address, where it has one.
+    pub(super) account: Option<AccountId>,
+    /// What it asked for while its join code waits for its turn, that first. Almost always none, hence the box.
+    #[expect(clippy::box_collection, reason = "what is nearly never there should not make every connection larger")]
+    pub(super) waiting: Option<Box<VecDeque<Request>>>,
     /// Commands other than messages. They are counted by connection, because some come before there is a session.
     pub(super) commands: Bucket,
 }
@@ -65,14 +75,17 @@ pub(super) enum Stage {
 }
 
 impl Connection {
-    pub(super) fn new(peer: Peer) -> Self {
+    pub(super) const fn new(peer: Peer, account: Option<AccountId>) -> Self {
         Self {
             peer,
             stage: Stage::Silent,
             observer: false,
             passed: false,
             wrong_passes: 0,
-            commands: Bucket::default(),
+            has_turn: false,
+            account,
+            waiting: None,
+            commands: Bucket::new(),
         }
     }
 
@@ -98,6 +111,14 @@ pub(super) struct Session {
     pub(super) events: Bucket,
     /// What these cost others.
     pub(super) deliveries: Bucket,
+    /// Bytes of its messages and events, times their receivers.
+    pub(super) delivered: Meter,
+    /// Comings, goings and new nicks, times those who were told.
+    pub(super) presence: Meter,
+    /// Rooms that it made.
+    pub(super) new_rooms: Meter,
+    /// Of its connection's address, or its last one's.
+    pub(super) account: Option<AccountId>,
     /// The earliest time at which it may be told again that this session's user is writing.
     pub(super) typing_after: Time,
     /// What it could not be given while it was cut off. Almost always empty, hence the box.
@@ -133,6 +154,10 @@ impl Session {
             messages: Bucket::default(),
             events: Bucket::default(),
             deliveries: Bucket::default(),
+            delivered: Meter::default(),
+            presence: Meter::default(),
+            new_rooms: Meter::default(),
+            account: None,
             typing_after: Time(0),
             missed: None,
             follows: None,
@@ -162,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_of_them_cost_little() {
-        assert!(size_of::<Connection>() <= 64, "{}", size_of::<Connection>());
-        assert!(size_of::<Session>() <= 136, "{}", size_of::<Session>());
+        assert!(size_of::<Connection>() <= 80, "{}", size_of::<Connection>());
+        assert!(size_of::<Session>() <= 168, "{}", size_of::<Session>());
     }
 }

@@ -7,10 +7,20 @@ use crate::ids::{ConnectionId, SessionId, Time};
 use crate::output::Output;
 
 impl Sessions {
+    /// A connection ends because it did not keep up: its client comes back to a session that begins anew, since what it
+    /// could not take once it could not take again.
+    pub fn fell_behind(&mut self, connection: ConnectionId) {
+        let session = self.session_of(connection).and_then(|session| self.sessions.get_mut(&session));
+        if let Some(follows) = session.and_then(|session| session.follows.as_mut()) {
+            follows.is_behind = true;
+        }
+    }
+
     /// A connection is gone. A session that its client can resume waits for `limits.session_ttl_ms`, and the others
     /// still see it; any other ends now.
     pub fn disconnect(&mut self, now: Time, connection: ConnectionId, out: &mut Vec<Output>) {
         let Some(gone) = self.connections.remove(&connection) else { return };
+        let account = gone.account;
         match gone.stage {
             Stage::Silent | Stage::Closing => {}
             Stage::Observing(room) => self.release_observed(room),
@@ -20,13 +30,15 @@ impl Sessions {
                     session.link = Link::Cut(ends);
                 }
                 self.expiring.insert((ends, session));
+                self.hold_cut(now, session, ends, out);
             }
             Stage::Session(session) => self.end(now, session, LeftWhy::Gone, out),
         }
+        self.leave_account(now, account);
     }
 
     /// Time goes on: sessions that were cut off too long end, and the members of large rooms are counted. To be called
-    /// when [`Sessions::next_deadline`] has come; more often does no harm.
+    /// when [`Sessions::next_deadline`] has come, with [`Sessions::take_turn`]; more often does no harm.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Output>) {
         while let Some((ends, session)) = self.expiring.first().copied()
             && ends <= now
@@ -40,7 +52,8 @@ impl Sessions {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let ends = self.expiring.first().map(|(ends, _)| *ends);
-        ends.into_iter().chain(self.here.next_count_due()).min()
+        let turn = self.turns.first().map(|(due, _)| *due);
+        ends.into_iter().chain(self.here.next_count_due()).chain(turn).min()
     }
 
     /// Ends a session: it leaves its rooms, and its user is gone with the last of them. Its connection, if it still
@@ -54,9 +67,11 @@ impl Sessions {
         if let Link::Cut(ends) = link {
             self.expiring.remove(&(ends, session));
         }
-        let ended = self.sessions.remove(&session);
-        if ended.is_some_and(|ended| ended.follows.is_some()) {
-            self.recent.unfollow();
+        if let Some(ended) = self.sessions.remove(&session) {
+            if ended.follows.is_some() {
+                self.recent.unfollow();
+            }
+            self.leave_account(now, ended.account);
         }
         self.users.remove_session(user, session);
     }

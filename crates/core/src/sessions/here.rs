@@ -1,6 +1,6 @@
 //! The rooms that somebody on this node is in: their members, and who has still to be told how many.
 
-use crate::ids::{Pos, RoomId, SessionId, Time};
+use crate::ids::{Pos, RoomId, SessionId, Time, UserId};
 use crate::limits::{PRESENCE_INTERVAL_MS, VERY_LARGE_ROOM};
 use crate::rooms::{Looks, Rooms};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,8 @@ pub(super) struct RoomHere {
     pub(super) members: BTreeSet<(Arc<str>, SessionId)>,
     /// Users that the sessions belong to: what everybody is told as the number of members.
     pub(super) users: u32,
+    /// Users who came when that cost too much to be told: the others know their number only.
+    pub(super) unannounced: BTreeSet<UserId>,
     /// Connections that hear the room and are not members of it.
     pub(super) observers: u32,
     /// The position of the latest event of the room that was kept for sessions that come back, and is not any more.
@@ -81,6 +83,7 @@ impl RoomsHere {
             name: Arc::clone(name),
             members: BTreeSet::new(),
             users: 0,
+            unannounced: BTreeSet::new(),
             observers: 0,
             forgotten: 0,
             has_history,

@@ -4,9 +4,11 @@
 //! [`Output`]s, and turns what is durable into an [`Entry`](crate::Entry) for the sequencer. What became of the entry
 //! comes back through [`Sessions::settle`]. It reads [`Rooms`], and never changes them.
 
+mod accounts;
 mod admit;
 mod chance;
 mod connection;
+mod costs;
 mod door;
 mod ended;
 mod ending;
@@ -23,6 +25,7 @@ mod turn;
 mod users;
 
 use crate::close::CloseReason;
+use crate::cost::Hits;
 use crate::entry::Ticket;
 use crate::event::Sender;
 use crate::ids::{ConnectionId, Epoch, Pos, Realm, SessionId, Time, UserId};
@@ -32,6 +35,7 @@ use crate::output::Output;
 use crate::refusal::Code;
 use crate::reply::Reply;
 use crate::rooms::Rooms;
+use accounts::{AccountId, Accounts};
 use chance::Chance;
 use connection::{Connection, Session, Stage};
 use door::Door;
@@ -104,6 +108,11 @@ pub struct Sessions {
     /// Requests whose entries are not settled yet: at most those of the batch under way.
     pending: HashMap<Ticket, Pending>,
     last_ticket: u64,
+    accounts: Accounts,
+    /// Accounts some of whose connections wait for their join code's turn, by the time of the next.
+    turns: BTreeSet<(Time, AccountId)>,
+    /// How often limits were reached since this was last taken.
+    hits: Hits,
     /// Whether durable commands are taken.
     writable: bool,
     shutting_down: bool,
@@ -123,6 +132,9 @@ impl Sessions {
         Self {
             tokens: Tokens::new(&token_key, epoch),
             door: Door::new(join_code.as_deref()),
+            accounts: Accounts::new(limits.counts_loopback),
+            turns: BTreeSet::new(),
+            hits: Hits::default(),
             limits,
             epoch,
             auto_join: rooms,
@@ -150,7 +162,8 @@ impl Sessions {
     pub fn connect(&mut self, connection: ConnectionId, peer: Peer, out: &mut Vec<Output>) {
         match self.connections.get(&connection).map(|known| known.stage) {
             None => {
-                self.connections.insert(connection, Box::new(Connection::new(peer)));
+                let account = self.enter_account(peer);
+                self.connections.insert(connection, Box::new(Connection::new(peer, account)));
             }
             Some(Stage::Silent | Stage::Observing(_)) => {
                 self.stop_observing(connection, out);
@@ -195,6 +208,11 @@ impl Sessions {
         out.push(Output::Attach { connection, room, name });
         out.push(Output::Current { connection, room: Some(room) });
         out.push(Output::Reply { to: connection, reply });
+    }
+
+    /// Returns how often limits were reached since this was last asked.
+    pub fn take_hits(&mut self) -> Hits {
+        std::mem::take(&mut self.hits)
     }
 
     /// Puts back a session that its client ended before the server was started, in the order of their ends.

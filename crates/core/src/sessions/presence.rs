@@ -37,7 +37,13 @@ impl Sessions {
     ) {
         let here = &self.here[room];
         let (name, members) = (Arc::clone(&here.name), here.users);
-        if self.is_told_one_by_one(members) {
+        // Going is paid for by coming: whoever was told that somebody came is told that they went.
+        let told = self.is_told_one_by_one(members);
+        let deliveries = 2 * here.members.len() as u64;
+        if told && !self.take_presence(now, from.session, deliveries) {
+            self.here[room].unannounced.insert(from.user);
+            self.here.want_count(room, now);
+        } else if told {
             let event = self.event(now, Some(name), Body::Joined { from, members });
             self.publish(room, event, OwnConnections::from_slice(&[connection]), out);
         } else {
@@ -93,9 +99,10 @@ impl Sessions {
     fn tell_left(&mut self, now: Time, from: Sender, room: RoomId, why: LeftWhy, out: &mut Vec<Output>) {
         let one_by_one = self.is_told_one_by_one(self.here[room].users);
         let here = &mut self.here[room];
+        let announced = !here.unannounced.remove(&from.user);
         here.users -= 1;
         let (name, members) = (Arc::clone(&here.name), here.users);
-        if one_by_one {
+        if one_by_one && announced {
             let event = self.event(now, Some(name), Body::Left { from, members, why });
             self.publish(room, event, OwnConnections::new(), out);
         } else {

@@ -10,6 +10,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    /// A full one.
+    pub(super) const fn new() -> Self {
+        Self { full_at_micros: 0 }
+    }
+
     /// Takes one token from a bucket that holds `burst` and gains `per_second` in a second; false if there is none.
     /// 0 in a second means any number.
     pub(super) fn take(&mut self, now: Time, per_second: u32, burst: u32) -> bool {

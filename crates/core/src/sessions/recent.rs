@@ -30,13 +30,15 @@ pub(super) struct Follows {
     pub(super) begun: Pos,
     /// It was given a room's history when it began: positions before `begun` are of that, and of no earlier session.
     pub(super) history: bool,
+    /// Its connection did not keep up with what it was given.
+    pub(super) is_behind: bool,
     /// For each room that it is in, the position of the latest event when it came in: it hears what is later.
     joined: SmallVec<[(RoomId, Pos); 1]>,
 }
 
 impl Follows {
     pub(super) fn new(begun: Pos, history: bool) -> Self {
-        Self { begun, history, joined: SmallVec::new() }
+        Self { begun, history, is_behind: false, joined: SmallVec::new() }
     }
 
     pub(super) fn enter(&mut self, room: RoomId, at: Pos) {
@@ -119,6 +121,9 @@ impl Sessions {
         let session = self.sessions.get(&id)?;
         let follows = session.follows.as_deref()?;
         let latest = self.next_pos.saturating_sub(1);
+        if follows.is_behind {
+            return None;
+        }
         if since.is_some_and(|since| since > latest) || (follows.history && since.unwrap_or(0) < follows.begun) {
             return None;
         }

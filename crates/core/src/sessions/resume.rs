@@ -47,8 +47,9 @@ impl Sessions {
         connection.stage = Stage::Session(ask.session);
         session.link = Link::Connected(ask.connection);
         session.peer = connection.peer;
-        let rooms = session.rooms.clone();
+        let (account, rooms) = (connection.account, session.rooms.clone());
         let private = session.missed.take();
+        self.move_account(turn.now, ask.session, account);
         self.welcome(turn, ask, true);
         self.attach_all(ask, turn.out);
         match missed {

@@ -238,7 +238,7 @@ impl Story {
                 Heard::Detached(room) => {
                     known.next.remove(&room);
                 }
-                Heard::Attached(_) | Heard::Current(_) | Heard::History(_) | Heard::Search(_) => {}
+                Heard::Attached(_) | Heard::Current(_) | Heard::History(_) | Heard::Search(_) | Heard::Slowed(_) => {}
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The core's behaviour, told as small stories and as properties of any story.
 
+mod costs;
 mod door;
 mod hello;
 mod laws;

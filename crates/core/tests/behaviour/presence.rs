@@ -1,6 +1,7 @@
 //! Who is in which room, and how the others hear of it.
 
 use crate::world::{World, hello, join, leave};
+use switchboard_core::cost::Rate;
 use switchboard_core::{Command, Limits};
 
 #[test]
@@ -158,7 +159,9 @@ fn members_and_rooms_are_listed_by_name() {
 
 #[test]
 fn long_lists_are_cut_and_say_so() {
-    let limits = Limits { presence_max: 0, rooms_per_session: 1_000, command_burst: 1_000, ..Limits::default() };
+    let new_rooms = Rate::default();
+    let limits =
+        Limits { presence_max: 0, rooms_per_session: 1_000, command_burst: 1_000, new_rooms, ..Limits::default() };
     let mut world = World::with(limits);
     let ada = world.connect(0);
     world.ask(ada, hello("ada"));

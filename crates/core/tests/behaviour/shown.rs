@@ -21,6 +21,7 @@ impl fmt::Display for Heard {
             Self::Search(query) => {
                 write!(f, "search {} {:?} {:?} {}", query.room, query.text, query.before, query.limit)
             }
+            Self::Slowed(millis) => write!(f, "slowed {millis}"),
             Self::Closed(reason) => write!(f, "closed {}", reason.as_str()),
         }
     }

@@ -14,13 +14,18 @@ use switchboard_core::{
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Heard {
     Reply(Reply),
-    Event { event: Arc<Event>, own: bool },
+    Event {
+        event: Arc<Event>,
+        own: bool,
+    },
     Attached(Arc<str>),
     Detached(Arc<str>),
     Current(Option<Arc<str>>),
     History(HistoryQuery),
     Search(SearchQuery),
     Closed(CloseReason),
+    /// It is read no further for so many milliseconds.
+    Slowed(u64),
 }
 
 pub(crate) struct World {
@@ -211,6 +216,11 @@ impl World {
         let mut out = Vec::new();
         self.sessions.tick(self.now, &mut out);
         self.carry_out(out);
+        while let Some((connection, requests)) = self.sessions.take_turn(self.now) {
+            for request in requests {
+                self.request(connection, request);
+            }
+        }
     }
 
     /// Applies and settles the entries that wait.
@@ -328,6 +338,7 @@ impl World {
                 }
                 Output::History { to, query } => self.hear(to, Heard::History(query)),
                 Output::Search { to, query } => self.hear(to, Heard::Search(query)),
+                Output::Slow { connection, for_ms } => self.hear(connection, Heard::Slowed(for_ms)),
                 Output::Close { connection, reason } => {
                     self.hear(connection, Heard::Closed(reason));
                     self.open.remove(&connection);

@@ -272,6 +272,9 @@ impl World {
             Output::Search { to, query } => {
                 assert!(self.open.contains(&to) && query.limit > 0, "{query:?}");
             }
+            Output::Slow { connection, for_ms } => {
+                assert!(self.open.contains(&connection) && for_ms > 0, "{connection:?} is slowed");
+            }
             Output::Close { connection, .. } => {
                 let hears = self.attached.values().any(|attached| attached.contains(&connection));
                 assert!(!hears, "{connection:?} is closed while it hears a room");

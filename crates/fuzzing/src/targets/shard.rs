@@ -12,9 +12,11 @@ use socket::Socket;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use switchboard_core::cost::Rate;
 use switchboard_core::{CloseReason, Command, ConnectionId, Event, Output, Reply, RoomId, Seq, Time, Via};
 use switchboard_protocols::{Conversation, Frame, Framing, Settings as Speech, conversation};
 use switchboard_server::message::{Published, Read, ToEngine, ToShard};
+use switchboard_server::shard::cost::{Accounts, CostLimits};
 use switchboard_server::shard::{Opening, Settings, Shard, Want};
 use switchboard_store::Page;
 
@@ -97,6 +99,13 @@ impl World {
             number: 3,
             outbox_bytes: OUTBOX_BYTES,
             outboxes_bytes: 2 * OUTBOX_BYTES,
+            costs: CostLimits {
+                spoken: Rate::per_second(100, 50),
+                work: Rate::per_second(50, 200),
+                address_share: 2,
+                counts_messages: true,
+                accounts: Accounts::new(true),
+            },
             gate_events: 4,
             gate_bytes: 1_024,
             make_json: Arc::new(move || conversation::stream_json(&for_json)),
@@ -336,6 +345,9 @@ impl World {
                     };
                     self.output(Output::History { to: connection, query });
                 }
+            }
+            ToEngine::Behind { connection } => {
+                assert!(!self.known[&connection].gone, "{connection:?} falls behind after its end");
             }
             ToEngine::Disconnect { connection } => {
                 let known = self.known.get_mut(&connection).expect("it had begun");

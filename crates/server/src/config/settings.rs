@@ -231,9 +231,50 @@ settings! {
         events_per_second: Option<u32> = Some(300), in 1..=1_000_000, unit "events";
         /// Such events that a session may pass on at once after a pause.
         event_burst: u32 = 600, in 1..=1_000_000, unit "events";
-        /// What a session's events may cost the others in a second: each receiver of an event counts once for each KiB
-        /// of it or part of one. A second's worth may be caused at once, and a single event always may.
+        /// What a session's events may cost the others in a second: each receiver of an event counts once. A second's
+        /// worth may be caused at once, and a single event always may. Their bytes are
+        /// `limits.delivered_bytes_per_second`.
         event_deliveries_per_second: Option<u32> = Some(100_000), in 1..=1_000_000, unit "deliveries";
+        /// Bytes of messages and events that one connection may put in for others in a second in the long run, and all
+        /// connections of one address together, as far as they are more than 4 KiB at a time. Beyond it the connection
+        /// is read more slowly: nothing is refused or left out. A megabyte a second is what a reader at 10 Mbit/s keeps
+        /// up with. Messages count only where `limits.messages_per_second` is set.
+        relay_bytes_per_second: Option<Bytes> = Some(Bytes(1_000_000)), in Bytes::kib(1)..=Bytes::gib(1);
+        /// Such bytes that may be put in at once after a pause. A single message or event always may: the next one waits
+        /// until it is made up for.
+        relay_burst: Bytes = Bytes::kib(128), in Bytes::kib(1)..=Bytes::gib(1);
+        /// Such bytes times their receivers that a session may cause in a second in the long run; an address four times
+        /// as much. Beyond it the connection is read more slowly.
+        delivered_bytes_per_second: Option<Bytes> = Some(Bytes(25_000_000)), in Bytes::kib(1)..=Bytes::gib(1_024);
+        /// Such bytes times their receivers at once after a pause: a picture of 1 MB to 30 people is less.
+        delivered_burst: Bytes = Bytes(32_000_000), in Bytes::kib(1)..=Bytes::gib(1_024);
+        /// Units of work that one connection may cost in a second in the long run, beside what other limits count; an
+        /// address four times as much. An answer to a ping costs 1, each KiB of an answer 1, a refusal 20, a search 200,
+        /// joining a namespace of Socket.IO 400, and each KiB of which nothing comes 1. Beyond it the connection is read
+        /// more slowly.
+        work_per_second: Option<u32> = Some(2_000), in 1..=100_000_000, unit "units";
+        /// Units of work at once after a pause: 500 refusals, or 25 namespaces.
+        work_burst: u32 = 10_000, in 1..=1_000_000_000, unit "units";
+        /// Deliveries that a session may cause in a second by coming, going and taking new nicks, in rooms where these
+        /// are told one by one (`rooms.presence_max`); an address four times as many. Coming costs two for each member,
+        /// and going nothing more. Beyond it the room is told the number of its members instead, and new nicks are
+        /// refused.
+        presence_deliveries_per_second: Option<u32> = Some(100), in 1..=100_000_000, unit "deliveries";
+        /// Such deliveries at once after a pause.
+        presence_delivery_burst: u32 = 3_000, in 1..=1_000_000_000, unit "deliveries";
+        /// Rooms that were not there before that a session may make in a minute in the long run; an address four times as
+        /// many.
+        new_rooms_per_minute: Option<u32> = Some(6), in 1..=1_000_000, unit "rooms";
+        /// Such rooms at once after a pause.
+        new_room_burst: u32 = 20, in 1..=1_000_000, unit "rooms";
+        /// Wrong join codes of one address, loopback included, before each further attempt waits for its turn, one a
+        /// second. Attempts wait, and are not refused.
+        wrong_codes: Option<u32> = Some(60), in 1..=1_000_000, unit "codes";
+        /// Bytes of messages and topics that one address may have stored in a second in the long run, with 128 for each.
+        /// More is refused.
+        stored_bytes_per_second: Option<Bytes> = Some(Bytes::kib(32)), in Bytes(1)..=Bytes::gib(1);
+        /// Such bytes at once after a pause.
+        stored_burst: Bytes = Bytes::mib(64), in Bytes::kib(1)..=Bytes::gib(1_024);
         /// Namespaces of Socket.IO by a pattern (`socketio.namespaces`) that have somebody in them. With the last who
         /// leaves, one is forgotten.
         namespaces: u32 = 1_000, in 1..=1_000_000, unit "namespaces";
@@ -274,6 +315,10 @@ settings! {
         idle_timeout: Option<Millis> = None, in Millis::seconds(1)..=Millis::days(30);
         /// How long a session waits for its client after the connection was cut. 0s: not at all.
         session_ttl: Millis = Millis::seconds(30), in Millis(0)..=Millis::hours(24);
+        /// Sessions of one address that wait for their clients. More: the oldest ends.
+        held_sessions_per_address: Option<u32> = Some(257), in 1..=10_000_000, unit "sessions";
+        /// Sessions that wait for their clients. More: the one that has the least time left ends.
+        held_sessions_total: Option<u32> = Some(100_000), in 1..=10_000_000, unit "sessions";
         /// Missed events of one room that a resuming session is sent. More: it is told of the gap. 0: always.
         replay_events: u32 = 1_000, in 0..=1_000_000, unit "events";
         /// Events in one reply to a request for history, or results of a search.

@@ -249,7 +249,8 @@ impl Driver {
     }
 
     fn count(&mut self, commands: usize) {
-        let tally = std::mem::take(&mut self.engine.tally);
+        let tally = self.engine.take_tally();
+        self.around.metrics.hit(&tally.hits);
         self.around.metrics.batch(commands, tally.stored, &tally.refused, &self.engine.counts());
     }
 

@@ -12,11 +12,12 @@ use crate::shard::Shard;
 use routes::Routes;
 use stall::{Parked, Repeated};
 use std::sync::Arc;
+use switchboard_core::cost::Hits;
 use switchboard_core::output::Output;
 use switchboard_core::sessions::{Counts, SessionsSettings};
 use switchboard_core::{
-    CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Rooms, Seq, SessionId, Sessions,
-    Ticket, Time,
+    CloseReason, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Pos, Reply, Request, Rooms, Seq, SessionId,
+    Sessions, Ticket, Time,
 };
 use switchboard_store::clock::{Noted, Reading};
 use switchboard_store::{Batch, ClockLog, Trim};
@@ -68,6 +69,7 @@ pub struct Tally {
     pub stored: u64,
     pub private: u64,
     pub refused: Vec<Code>,
+    pub hits: Hits,
 }
 
 /// How urgently the store needs something.
@@ -167,18 +169,8 @@ impl<Q: Sequencer> Engine<Q> {
                     self.sessions.observe(connection, &self.rooms, &mut self.outputs);
                 }
             }
-            ToEngine::Request { connection, request } => {
-                let entry = self.sessions.admit(now, connection, *request, &self.rooms, &mut self.outputs);
-                match (entry, &mut self.parked) {
-                    (None, _) => {}
-                    (Some(entry), None) => {
-                        self.sequencer.submit(entry);
-                        self.run_sequence();
-                    }
-                    (Some(entry), Some(parked)) if parked.takes(&entry) => parked.add(entry),
-                    (Some(entry), Some(_)) => self.refuse(entry, Code::StorageFull),
-                }
-            }
+            ToEngine::Request { connection, request } => self.request(now, connection, *request),
+            ToEngine::Behind { connection } => self.sessions.fell_behind(connection),
             ToEngine::Disconnect { connection } => {
                 self.sessions.disconnect(now, connection, &mut self.outputs);
                 self.route();
@@ -188,10 +180,29 @@ impl<Q: Sequencer> Engine<Q> {
         self.route();
     }
 
-    /// Time passed: sessions end, counts are told.
+    /// Time passed: sessions end, counts are told, and join codes have their turn.
     pub fn tick(&mut self, now: Time) {
         self.sessions.tick(now, &mut self.outputs);
         self.route();
+        while let Some((connection, requests)) = self.sessions.take_turn(now) {
+            for request in requests {
+                self.request(now, connection, request);
+                self.route();
+            }
+        }
+    }
+
+    fn request(&mut self, now: Time, connection: ConnectionId, request: Request) {
+        let entry = self.sessions.admit(now, connection, request, &self.rooms, &mut self.outputs);
+        match (entry, &mut self.parked) {
+            (None, _) => {}
+            (Some(entry), None) => {
+                self.sequencer.submit(entry);
+                self.run_sequence();
+            }
+            (Some(entry), Some(parked)) if parked.takes(&entry) => parked.add(entry),
+            (Some(entry), Some(_)) => self.refuse(entry, Code::StorageFull),
+        }
     }
 
     /// When [`Engine::tick`] wants to be called next.
@@ -263,6 +274,11 @@ impl<Q: Sequencer> Engine<Q> {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.sessions.counts()
+    }
+
+    /// What was counted since this was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        Tally { hits: self.sessions.take_hits(), ..std::mem::take(&mut self.tally) }
     }
 
     /// The rooms, for comparing two engines.

@@ -47,6 +47,7 @@ impl Routes {
             | Output::Current { connection: to, .. }
             | Output::Replay { connection: to, .. }
             | Output::Recover { connection: to, .. }
+            | Output::Slow { connection: to, .. }
             | Output::Close { connection: to, .. } => to,
         };
         shards[Shard::of(to)].push(ToShard::Output(output));

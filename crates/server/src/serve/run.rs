@@ -239,6 +239,7 @@ impl House {
         history.ended.into_iter().for_each(|session| engine.restore_ended(session));
         let desk = Arc::new(Desk::new(mailbox.clone(), Driver::new(engine, around)));
         let writer_thread = waiting_writer.start(desk.clone())?;
+        let costs = config.cost_limits();
         for (number, inbox) in inboxes.into_iter().enumerate() {
             let conversations = arrivals.conversations.clone();
             let environment = Environment {
@@ -248,6 +249,7 @@ impl House {
                     outboxes_bytes: limits.outboxes_total_bytes.map_or(usize::MAX, |total| total.to_usize() / shards),
                     gate_events: limits.gate_events as usize,
                     gate_bytes: limits.gate_bytes.to_usize(),
+                    costs: costs.clone(),
                     make_json: Arc::new(move || conversation::stream_json(&conversations)),
                 },
                 io: config.server.io,
@@ -340,7 +342,7 @@ fn admission_limits(config: &Config) -> AdmissionLimits {
         connections_per_ip: limits.connections_per_ip,
         connections_per_64: limits.connections_per_64,
         handshakes: limits.handshakes,
-        counts_loopback: !config.server.trusted_proxies.is_empty(),
+        counts_loopback: config.counts_loopback(),
     }
 }
 

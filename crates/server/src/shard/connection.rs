@@ -1,6 +1,7 @@
 //! One connection as its shard keeps it.
 
 use super::branches::Branches;
+use super::cost::Cost;
 use super::gate::Gate;
 use super::members::Places;
 use super::outbox::Outbox;
@@ -52,6 +53,8 @@ pub(super) struct Connection {
     pub dropped: bool,
     /// The log says that it asked for too much in too short a time.
     pub hasty: bool,
+    /// It is closed because it did not keep up.
+    pub behind: bool,
     pub via: Via,
     /// Reads of the store under way for it. One read of the socket may hold many requests for them.
     pub reads: u32,
@@ -78,6 +81,8 @@ pub(super) struct Connection {
     pub address: Option<std::net::SocketAddr>,
     /// What its user is called, for who looks at the wires.
     pub nick: Option<Arc<str>>,
+    /// What it has cost, once it was charged for anything.
+    pub cost: Option<Box<Cost>>,
 }
 
 impl Connection {

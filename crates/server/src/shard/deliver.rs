@@ -5,6 +5,7 @@ use super::gate::{Gate, Missed};
 use super::{GATE_MS, Shard, Want};
 use crate::message::{Read, ToShard};
 use std::sync::Arc;
+use switchboard_core::cost::Limit;
 use switchboard_core::{Body, CloseReason, Code, ConnectionId, Event, Output, Reply, RoomId, Seq};
 use switchboard_protocols::{Frame, Tick, encode};
 use switchboard_store::{Page, StoreError};
@@ -36,6 +37,7 @@ impl Shard {
                 match &output {
                     // It goes to one connection, and only there it has to come after what was before it.
                     Output::Reply { to, .. } | Output::Deliver { to, .. } => self.catch_up(*to),
+                    Output::Slow { .. } => {}
                     Output::Attach { .. }
                     | Output::Detach { .. }
                     | Output::Current { .. }
@@ -116,6 +118,11 @@ impl Shard {
             }
             Output::History { to, query } => self.read(to, Read::History(query)),
             Output::Search { to, query } => self.read(to, Read::Search(query)),
+            Output::Slow { connection, for_ms } => {
+                if let Some(slot) = self.slot(connection) {
+                    self.slow(slot, for_ms, Limit::DeliveredBytes);
+                }
+            }
             Output::Close { connection, reason } => {
                 if let Some(slot) = self.slot(connection) {
                     self.close(now, slot, reason);
@@ -165,6 +172,7 @@ impl Shard {
         }
         let frame = connection.conversation.reply(reply);
         self.refresh_dialect(slot);
+        self.charge_reply(slot, reply, frame.as_ref().map_or(0, Frame::len));
         if let Some(frame) = frame {
             match place {
                 Place::InOrder => self.push_in_order(slot, frame),

@@ -364,6 +364,7 @@ impl Local {
         if tally.overflows > 0 {
             metrics.overflows.inc_by(tally.overflows);
         }
+        metrics.hit(&tally.hits);
         for (via, protocol) in shard.opened.drain(..) {
             metrics.opened(via, protocol);
         }

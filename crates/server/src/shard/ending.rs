@@ -24,6 +24,10 @@ impl Shard {
             CloseReason::SlowReader | CloseReason::OutboxesFull | CloseReason::GateOverflow => {
                 self.waiting_bytes -= connection.outbox.clear();
                 self.tally.overflows += 1;
+                connection.behind = true;
+                for (_, branch) in connection.branches.clone() {
+                    self.connections[branch as usize].behind = true;
+                }
             }
             CloseReason::Quit
             | CloseReason::TakenOver
@@ -118,6 +122,8 @@ impl Shard {
         }
         let connection = &mut self.connections[slot as usize];
         connection.give_up = now + LINGER_MS;
+        self.forget_waiting(slot);
+        let connection = &mut self.connections[slot as usize];
         if !connection.branches.is_empty() {
             self.cut_branches(now, slot);
         }
@@ -125,6 +131,10 @@ impl Shard {
         if !connection.ended {
             connection.ended = true;
             if connection.known {
+                if connection.behind {
+                    connection.parked += 1;
+                    self.to_engine.push_back(ToEngine::Behind { connection: connection.id });
+                }
                 connection.parked += 1;
                 self.to_engine.push_back(ToEngine::Disconnect { connection: connection.id });
             } else {

@@ -6,6 +6,7 @@
 
 mod branches;
 mod connection;
+pub mod cost;
 mod deliver;
 pub mod driver;
 mod ending;
@@ -35,6 +36,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use switchboard_core::cost::Hits;
 use switchboard_core::{CloseReason, ConnectionId, Via};
 use switchboard_protocols::{Act, Conversation, Frame, Tick};
 use wheel::Wheel;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub gate_events: usize,
     /// Bytes that a gate holds.
     pub gate_bytes: usize,
+    /// What connections may cost.
+    pub costs: cost::CostLimits,
     pub make_json: MakeJson,
 }
 
@@ -101,6 +105,7 @@ pub struct Tally {
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub overflows: u64,
+    pub hits: Hits,
 }
 
 /// A shard's state.
@@ -190,6 +195,7 @@ impl Shard {
             forgotten: false,
             dropped: false,
             hasty: false,
+            behind: false,
             dirty: false,
             apart: false,
             blocked: false,
@@ -203,6 +209,7 @@ impl Shard {
             rooms: members::Places::new(),
             outbox: outbox::Outbox::default(),
             gate: None,
+            cost: None,
             via: opening.via,
             address: opening.address,
             nick: None,
@@ -286,16 +293,18 @@ impl Shard {
 
     /// Whether a socket should be read now. When not, [`Want::Resume`] says when it should be again.
     pub fn may_read(&mut self, slot: u32) -> bool {
-        let is_held = self.is_held(slot);
+        let (is_held, is_slowed) = (self.is_held(slot), self.is_slowed(slot));
         let Some(connection) = self.connections.get_mut(slot as usize) else { return false };
         let may = match connection.phase {
-            Phase::Open => !is_held,
+            Phase::Open => !is_held && !is_slowed,
             Phase::Ending | Phase::Lingering => true,
             Phase::Finishing | Phase::Gone => false,
         };
         if !may && !connection.paused {
             connection.paused = true;
-            self.paused.push(slot);
+            if !is_slowed {
+                self.paused.push(slot);
+            }
         }
         may
     }
@@ -321,6 +330,11 @@ impl Shard {
             self.give_up(slot);
             return;
         }
+        let is_paid = connection.cost.as_ref().is_some_and(|cost| cost.alarm() <= now);
+        if is_paid && connection.phase == Phase::Open {
+            self.go_on(now, slot);
+        }
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
         if connection.gate.as_ref().is_some_and(|gate| gate.until() <= now) {
             self.close(now, slot, CloseReason::GateOverflow);
             return;
@@ -340,6 +354,9 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
         let gate = connection.gate.as_ref().map_or(Tick::MAX, |gate| gate.until());
         let mut deadline = connection.give_up.min(gate);
+        if connection.phase == Phase::Open {
+            deadline = deadline.min(connection.cost.as_ref().map_or(Tick::MAX, |cost| cost.alarm()));
+        }
         if connection.phase == Phase::Open && !connection.paused {
             deadline = deadline.min(connection.conversation.deadline().unwrap_or(Tick::MAX));
             if connection.idle_ms > 0 {
@@ -365,14 +382,23 @@ impl Shard {
             if still && connection.phase == Phase::Open {
                 return true;
             }
-            connection.paused = false;
-            connection.heard = now;
-            connection.conversation.resumed(now);
-            self.wants.push(Want::Resume(slot));
-            self.set_alarm(slot);
+            // When it has paid for what it cost is looked at then.
+            if !self.is_slowed(slot) {
+                self.unpause(now, slot);
+            }
             false
         });
         self.paused = paused;
+    }
+
+    /// Reads a socket again that was stopped.
+    fn unpause(&mut self, now: Tick, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        connection.paused = false;
+        connection.heard = now;
+        connection.conversation.resumed(now);
+        self.wants.push(Want::Resume(slot));
+        self.set_alarm(slot);
     }
 
     /// A conversation was at work: its dialect may be another now.

@@ -2,9 +2,10 @@
 
 use super::Shard;
 use super::connection::Phase;
+use super::cost::work_of;
 use crate::message::ToEngine;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use switchboard_core::{CloseReason, Request};
+use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::conversation::Branch;
 use switchboard_protocols::{Act, Conversation, Tick};
 
@@ -12,18 +13,27 @@ impl Shard {
     /// Bytes arrived; they may be overwritten.
     pub fn receive(&mut self, now: Tick, slot: u32, bytes: &mut [u8]) {
         self.tally.bytes_in += bytes.len() as u64;
-        self.converse(now, slot, |conversation, acts| conversation.receive(now, bytes, acts));
+        let is_datagram = self.connections.get(slot as usize).is_some_and(|one| one.via == Via::Udp);
+        self.now = now;
+        // Nobody can be made to send datagrams more slowly: what is too much is lost, as datagrams may be.
+        if is_datagram && self.is_slowed(slot) {
+            return;
+        }
+        let count = bytes.len();
+        self.converse(now, slot, count, |conversation, acts| conversation.receive(now, bytes, acts));
     }
 
     /// Lets the conversation meet its deadline.
     pub(super) fn tick(&mut self, now: Tick, slot: u32) {
-        self.converse(now, slot, |conversation, acts| conversation.tick(now, acts));
+        self.converse(now, slot, 0, |conversation, acts| conversation.tick(now, acts));
     }
 
     /// The peer sends no more: what it sent is still carried out and answered.
     pub fn end_of_input(&mut self, now: Tick, slot: u32) {
         let Some(connection) = self.connections.get(slot as usize) else { return };
         match connection.phase {
+            // What waits is carried out first; the end is looked for again then.
+            Phase::Open if self.is_slowed(slot) => {}
             Phase::Open => {
                 self.finish(now, slot);
                 self.part(now, slot, Phase::Finishing);
@@ -43,17 +53,19 @@ impl Shard {
     }
 
     fn finish(&mut self, now: Tick, slot: u32) {
-        self.converse(now, slot, |conversation, acts| {
+        self.converse(now, slot, 0, |conversation, acts| {
             conversation.finish(acts);
             Ok(())
         });
     }
 
-    /// Runs a decoder, carries out what it wants, and keeps a failure of it to its own connection.
+    /// Runs a decoder, carries out what it wants, and keeps a failure of it to its own connection. `count`: of so many
+    /// bytes that the peer sent, for which it is charged.
     fn converse(
         &mut self,
         now: Tick,
         slot: u32,
+        count: usize,
         run: impl FnOnce(&mut dyn Conversation, &mut Vec<Act>) -> Result<(), CloseReason>,
     ) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
@@ -69,25 +81,29 @@ impl Shard {
         } else {
             self.refresh_dialect(slot);
         }
+        if count > 0 {
+            let units = work_of(&acts, count);
+            self.charge_work(slot, units);
+        }
         let mut json = None;
         for act in acts.drain(..) {
             match act {
-                Act::Request(request) => self.ask(slot, request),
+                Act::Request(request) => self.ask_or_wait(slot, request),
                 Act::Send(frame) => self.push(slot, frame),
                 Act::Branch(number, Branch::Open) => self.open_branch(now, slot, number),
                 Act::Branch(number, Branch::Request(request)) => {
                     if let Some(branch) = self.branch(slot, number) {
-                        self.ask(branch, request);
+                        self.ask_or_wait(branch, request);
                     }
                 }
                 Act::BecomeJson(bytes) => json = Some(bytes),
-                Act::Close(reason) => self.close(now, slot, reason),
+                Act::Close(reason) => self.close_in_order(now, slot, reason),
             }
         }
         self.acts = acts;
         match result {
             Ok(Ok(())) => {}
-            Ok(Err(reason)) => self.close(now, slot, reason),
+            Ok(Err(reason)) => self.close_in_order(now, slot, reason),
             Err(_) => self.close(now, slot, CloseReason::Internal),
         }
         self.close_overflowed(now);
@@ -95,14 +111,6 @@ impl Shard {
             self.become_json(now, slot, &mut bytes);
         }
         self.set_alarm(slot);
-    }
-
-    /// Puts a request into the queue for the engine.
-    fn ask(&mut self, slot: u32, request: Request) {
-        self.introduce(slot, false);
-        let connection = &mut self.connections[slot as usize];
-        connection.parked += 1;
-        self.to_engine.push_back(ToEngine::Request { connection: connection.id, request: Box::new(request) });
     }
 
     fn become_json(&mut self, now: Tick, slot: u32, bytes: &mut [u8]) {

@@ -224,6 +224,10 @@ impl Local {
                     if count < buffer.len() && !stream.socket.is_tls() && !ends_short {
                         return stream.unread.set(false);
                     }
+                    // It is read on when it may be.
+                    if !self.peek(|shard| shard.may_read(slot)) {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     stream.urgent.set(false);

@@ -1,6 +1,7 @@
 //! The shard's state, driven by hand: who gets what, who is closed when, and what the driver is asked to do.
 
 mod branches;
+mod costs;
 mod lasting;
 mod runs;
 
@@ -21,6 +22,7 @@ fn settings() -> Settings {
         number: 3,
         outbox_bytes: 4_096,
         outboxes_bytes: 1 << 20,
+        costs: cost::CostLimits::default(),
         gate_events: 4,
         gate_bytes: 4_096,
         make_json: Arc::new(move || conversation::stream_json(&speech)),
@@ -110,7 +112,7 @@ impl World {
             if bytes.is_empty() {
                 return self.shard.written(slot);
             }
-            self.written.entry(slot).or_default().push_str(std::str::from_utf8(&bytes).expect("text"));
+            self.written.entry(slot).or_default().push_str(&String::from_utf8_lossy(&bytes));
             if !self.shard.wrote_all(slot) {
                 return;
             }
@@ -205,7 +207,8 @@ fn a_socket_that_takes_nothing_is_closed_when_its_outbox_is_full_and_nobody_else
     assert_eq!(world.seqs(quick), (1..=10).collect::<Vec<_>>());
     assert_eq!(world.shard.tally.overflows, 1);
     assert_eq!(world.shard.closed, [CloseReason::SlowReader]);
-    assert_eq!(world.told.last(), Some(&ToEngine::Disconnect { connection: slow_id }));
+    let gone = [ToEngine::Behind { connection: slow_id }, ToEngine::Disconnect { connection: slow_id }];
+    assert_eq!(world.told[world.told.len() - 2..], gone);
     assert!(!world.written.contains_key(&slow));
     world.shard.unblocked(slow);
     world.turn(usize::MAX);

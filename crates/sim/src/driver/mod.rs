@@ -221,6 +221,7 @@ impl Post {
             number,
             outbox_bytes: plan.outbox_bytes,
             outboxes_bytes: plan.outboxes_bytes,
+            costs: shard::cost::CostLimits::default(),
             gate_events: plan.gate_events,
             gate_bytes: plan.gate_bytes,
             make_json: Arc::new(move || conversation::stream_json(&settings)),

@@ -39,7 +39,7 @@ impl Sessions {
         if self.session_of(connection).is_some() {
             return Err(Code::AlreadyWelcome.refuse(None, "this connection has a session already"));
         }
-        self.check_space(connection, hello)?;
+        self.check_space(turn, connection, hello)?;
         let claim = hello.token.as_deref().and_then(|token| self.tokens.read(token));
         match claim.filter(|claim| self.is_good(turn, claim) && self.is_of_realm(connection, claim, hello)) {
             None => self.begin_new(turn, connection, reference, hello),
@@ -128,8 +128,17 @@ impl Sessions {
         }
     }
 
-    /// Whether the namespace that a client wants to come into can be had.
-    fn check_space(&self, connection: ConnectionId, hello: &Hello) -> Result<(), Refusal> {
+    /// A room that a session begins in. Those that everybody is in cost nobody anything; those that a client names as
+    /// its own of before cost it what joining them does.
+    fn open_first_room(&mut self, turn: &Turn<'_>, session: SessionId, name: &Arc<str>) -> Option<RoomId> {
+        if name.starts_with('/') || self.auto_join.contains(name) {
+            return self.here.open(name, turn.rooms, self.limits.rooms_total);
+        }
+        self.open_room(turn, session, name).ok()
+    }
+
+    /// Whether the namespace that a client wants to come into can be had. A new one by a pattern is paid for like a room.
+    fn check_space(&mut self, turn: &Turn<'_>, connection: ConnectionId, hello: &Hello) -> Result<(), Refusal> {
         let realm = self.realm_of(connection);
         if realm == Realm(0) {
             return Ok(());
@@ -137,12 +146,16 @@ impl Sessions {
         let Some(space) = self.space(realm, hello.space.as_ref()) else {
             return Err(Code::BadRequest.refuse(None, "there is no such namespace"));
         };
+        if self.here.find(&space).is_some() || self.realms.contains(&space) {
+            return Ok(());
+        }
         let most = self.limits.namespaces;
-        if self.here.find(&space).is_none() && !self.realms.contains(&space) && self.patterned_spaces() >= most {
+        if self.patterned_spaces() >= most {
             let message = format!("the server has {most} namespaces by a pattern already (limits.namespaces)");
             return Err(Code::ServerRooms.refuse(None, message));
         }
-        Ok(())
+        let account = self.connections.get(&connection).and_then(|known| known.account);
+        self.take_new_room(turn.now, account)
     }
 
     /// A token of a session that is alive is good however old it is: a client may have been connected for days. One of a
@@ -292,6 +305,7 @@ impl Sessions {
         self.stop_observing(connection, turn.out);
         let Some(known) = self.connections.get_mut(&connection) else { return };
         known.stage = Stage::Session(session);
+        let account = known.account;
         let mut beginning = Session::new(user, connection, known.peer);
         if known.peer.follows {
             let latest = self.next_pos.saturating_sub(1);
@@ -305,6 +319,7 @@ impl Sessions {
             None => {}
         }
         self.users.add_session(user, session);
+        self.move_account(turn.now, session, account);
         let mut newly_in = Vec::with_capacity(rooms.len());
         for name in rooms {
             // Names in a resume are wishes: what could not be joined is not come back to.
@@ -312,7 +327,7 @@ impl Sessions {
                 continue;
             }
             // A server that has as many rooms as it may have still lets people in.
-            let Some(room) = self.here.open(&name, turn.rooms, self.limits.rooms_total) else { continue };
+            let Some(room) = self.open_first_room(turn, session, &name) else { continue };
             if self.enter(session, room) {
                 newly_in.push(room);
             }

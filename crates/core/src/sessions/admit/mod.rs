@@ -38,6 +38,7 @@ impl Sessions {
         out: &mut Vec<Output>,
     ) -> Option<Entry> {
         let mut turn = Turn { now, rooms, out };
+        let Some(request) = self.await_turn(&mut turn, connection, request) else { return None };
         let Request { reference, command } = request;
         match self.consider(&mut turn, connection, reference.clone(), command) {
             Ok(entry) => entry,
@@ -72,7 +73,7 @@ impl Sessions {
         if !is_talk && !take_command(known, turn.now, &self.limits) && command != Command::Quit {
             return Err(too_many_commands());
         }
-        self.check_pass(connection, &command)?;
+        self.check_pass(turn.now, connection, &command)?;
         self.check_entered(connection, &command)?;
         match command {
             Command::Hello(hello) => self.hello(turn, connection, reference, &hello)?,
@@ -139,9 +140,9 @@ impl Sessions {
     }
 
     /// Before the door, only the join code and a goodbye are heard.
-    fn check_pass(&mut self, connection: ConnectionId, command: &Command) -> Result<(), Refusal> {
+    fn check_pass(&mut self, now: Time, connection: ConnectionId, command: &Command) -> Result<(), Refusal> {
         if let Command::Pass { code } | Command::Hello(Hello { pass: Some(code), .. }) = command {
-            self.pass(connection, code)?;
+            self.pass(now, connection, code)?;
         }
         let locked = self.connections.get(&connection).is_some_and(|known| self.door.is_locked_for(known));
         if locked && *command != Command::Quit {

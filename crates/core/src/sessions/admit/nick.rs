@@ -6,7 +6,7 @@ use crate::event::Body;
 use crate::ids::{ConnectionId, RoomId, UserId};
 use crate::names::Nick;
 use crate::output::Output;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::reply::Reply;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,11 +17,29 @@ impl Sessions {
         let nick = self.check_nick(wish, Some(user))?;
         let shown = Arc::clone(nick.shown());
         let changed = self.users[user].nick.shown() != &shown;
+        if changed && !self.take_presence(turn.now, ask.session, self.told_of_nick(user)) {
+            let message = "too many new nicks for so many people (limits.presence_deliveries_per_second)";
+            return Err(Code::RateLimited.refuse(None, message));
+        }
         turn.reply(ask.connection, Reply::Nick { reference: ask.reference.clone(), nick: shown });
         if changed {
             self.rename(turn, ask, user, nick);
         }
         Ok(())
+    }
+
+    /// How many are told of a user's new nick.
+    fn told_of_nick(&self, user: UserId) -> u64 {
+        let sessions = self.users[user].sessions.iter().map(|id| &self.sessions[id]);
+        let rooms: BTreeSet<RoomId> = sessions.flat_map(|session| session.rooms.iter().copied()).collect();
+        let told = rooms.into_iter().filter(|room| self.is_told_nicks(user, *room));
+        told.map(|room| self.here[room].members.len() as u64).sum()
+    }
+
+    /// Whether the others in a room are told a user's new nick.
+    fn is_told_nicks(&self, user: UserId, room: RoomId) -> bool {
+        let here = &self.here[room];
+        self.is_told_one_by_one(here.users) && !here.unannounced.contains(&user)
     }
 
     fn rename(&mut self, turn: &mut Turn<'_>, ask: &Ask, user: UserId, nick: Nick) {
@@ -43,7 +61,7 @@ impl Sessions {
         let from = self.sender(ask.session);
         let body = Body::Renamed { from, old: Arc::clone(old.shown()) };
         for room in rooms {
-            if !self.is_told_one_by_one(self.here[room].users) {
+            if !self.is_told_nicks(user, room) {
                 continue;
             }
             let name = Arc::clone(&self.here[room].name);

@@ -3,9 +3,9 @@
 use super::super::Sessions;
 use super::super::recent::Receivers;
 use super::super::turn::{Ask, Turn};
+use crate::cost::Limit;
 use crate::event::{Attachments, Body, Event};
 use crate::ids::{ConnectionId, Realm, RoomId, SessionId, UserId};
-use crate::limits::DELIVERY_BYTES;
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use smallvec::smallvec;
@@ -42,7 +42,7 @@ impl Sessions {
             return Err(Code::RateLimited.refuse(None, message));
         }
         let receiver = self.receiver(&ask, &relayed)?;
-        self.take_deliveries(turn, ask.session, &receiver, &relayed)?;
+        self.charge(turn, &ask, &receiver, &relayed)?;
         let Relayed { name, args, binary, packed, .. } = relayed;
         let from = self.sender(ask.session);
         let user = from.user;
@@ -106,12 +106,12 @@ impl Sessions {
         Ok(Receiver::Rooms(sender.rooms.to_vec()))
     }
 
-    /// Takes what an event costs its receivers from its sender's measure: one in a large room weighs more than one
-    /// in a small room.
-    fn take_deliveries(
+    /// Takes what an event costs its receivers from its sender's measures: one in a large room weighs more than one in a
+    /// small room. Too many are refused; too many bytes have their sender read more slowly.
+    fn charge(
         &mut self,
-        turn: &Turn<'_>,
-        session: SessionId,
+        turn: &mut Turn<'_>,
+        ask: &Ask,
         receiver: &Receiver,
         relayed: &Relayed,
     ) -> Result<(), Refusal> {
@@ -120,18 +120,19 @@ impl Sessions {
             Receiver::Room(room) => self.here[*room].members.len(),
             Receiver::Rooms(rooms) => rooms.iter().map(|room| self.here[*room].members.len()).sum(),
         };
+        let rate = self.limits.event_deliveries_per_second;
+        let session = self.sessions.get_mut(&ask.session);
+        if session.is_some_and(|session| !session.deliveries.take_many(turn.now, rate, rate, receivers)) {
+            self.hits.note(Limit::EventDeliveries);
+            let message = format!(
+                "too many events for so many receivers: {rate} deliveries in a second (limits.event_deliveries_per_second)"
+            );
+            return Err(Code::RateLimited.refuse(None, message));
+        }
         let bytes =
             relayed.name.len() + relayed.args.len() + relayed.binary.iter().map(|part| part.len()).sum::<usize>();
-        let count = receivers.saturating_mul(bytes.div_ceil(DELIVERY_BYTES).max(1));
-        let rate = self.limits.event_deliveries_per_second;
-        let session = self.sessions.get_mut(&session);
-        if session.is_none_or(|session| session.deliveries.take_many(turn.now, rate, rate, count)) {
-            return Ok(());
-        }
-        let message = format!(
-            "too many events for so many receivers: {rate} deliveries in a second (limits.event_deliveries_per_second)"
-        );
-        Err(Code::RateLimited.refuse(None, message))
+        self.charge_delivered(turn, ask, bytes, receivers);
+        Ok(())
     }
 
     /// Delivers an event to each connection of these rooms but the asker's, once however many of them it is in.

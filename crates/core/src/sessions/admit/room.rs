@@ -31,10 +31,7 @@ impl Sessions {
             let message = format!("{name} looks like the room {other}: join that, or choose another name");
             return Err(Code::RoomInvalid.refuse(None, message));
         }
-        let Some(room) = self.here.open(&name, turn.rooms, self.limits.rooms_total) else {
-            let message = "the server has as many rooms as it may have (limits.rooms_total)";
-            return Err(Code::ServerRooms.refuse(None, message));
-        };
+        let room = self.open_room(turn, ask.session, &name)?;
         let newly_in = self.enter(ask.session, room);
         let Ask { connection, session, reference } = ask;
         let reply = self.joined(turn, reference, room);

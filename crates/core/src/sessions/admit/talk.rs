@@ -54,6 +54,12 @@ impl Sessions {
             }
             Receiver::Room(room) => {
                 self.check_writable()?;
+                self.take_stored(turn.now, ask.session, message.text.len())?;
+                // Where messages are without measure, so are their bytes.
+                if self.limits.messages_per_second > 0 {
+                    let receivers = self.here[room].members.len();
+                    self.charge_delivered(turn, &ask, message.text.len(), receivers);
+                }
                 let kind = EntryKind::Message {
                     id: message.id.as_deref().map(Arc::from),
                     from: self.sender(ask.session),
@@ -86,6 +92,10 @@ impl Sessions {
             return Err(Code::TopicTooLong.refuse(None, message));
         }
         self.check_writable()?;
+        // It is stored and told like a message, and is measured as one.
+        self.take_message(turn, ask.session)?;
+        self.take_stored(turn.now, ask.session, text.len())?;
+        self.charge_delivered(turn, &ask, text.len(), self.here[room].members.len());
         let kind = EntryKind::Topic { from: self.sender(ask.session), text: Arc::from(text) };
         Ok(Some(self.entry(turn, ask, room, kind)))
     }
