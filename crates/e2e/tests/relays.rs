@@ -60,7 +60,7 @@ fn a_drawing_at_sixty_events_a_second_is_seen_whole_with_the_usual_limits() {
 #[test]
 fn who_is_refused_for_too_many_events_is_told() {
     let limits = options().set("limits.events_per_second=1").set("limits.event_burst=10");
-    run("rates", &Server::start(limits.set("limits.event_deliveries_per_second=100")), &[]);
+    run("rates", &Server::start(limits.set("limits.event_deliveries_per_second=20")), &[]);
 }
 
 #[test]

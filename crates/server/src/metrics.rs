@@ -57,6 +57,8 @@ pub struct Metrics {
     pub bytes_in: Counter,
     pub bytes_out: Counter,
     pub overflows: Counter,
+    /// Events of volatile namespaces that were left out.
+    pub skipped: Counter,
     pub accept_failures: Counter,
     pub handshake_failures: Counter,
     /// Connections that say nothing and are not greeted, because a browser or a proxy may be at their other end.
@@ -95,6 +97,7 @@ impl Metrics {
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             overflows: Counter::default(),
+            skipped: Counter::default(),
             accept_failures: Counter::default(),
             handshake_failures: Counter::default(),
             held_back: Gauge::default(),
@@ -127,6 +130,11 @@ impl Metrics {
         r.register_with_unit("received", "Bytes read from connections", Unit::Bytes, metrics.bytes_in.clone());
         r.register_with_unit("sent", "Bytes written to connections", Unit::Bytes, metrics.bytes_out.clone());
         r.register("outbox_overflows", "Connections closed because they did not keep up", metrics.overflows.clone());
+        r.register(
+            "volatile_skips",
+            "Events of volatile namespaces that receivers who did not keep up were not given",
+            metrics.skipped.clone(),
+        );
         r.register("accept_failures", "Connections that could not be accepted", metrics.accept_failures.clone());
         r.register(
             "handshake_failures",

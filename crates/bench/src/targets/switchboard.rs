@@ -13,13 +13,16 @@ use super::{Durability, Occasion, Programs};
 const READY: &str = "switchboard: ready on ";
 
 /// Limits that protect a public server would only measure themselves here.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 16] = [
     "limits.messages_per_second=0",
     "limits.commands_per_second=0",
     "limits.events_per_second=0",
     "limits.event_deliveries_per_second=0",
     "limits.relay_bytes_per_second=0",
     "limits.delivered_bytes_per_second=0",
+    "limits.work_per_second=0",
+    "limits.presence_deliveries_per_second=0",
+    "limits.new_rooms_per_minute=0",
     "limits.connections_per_ip=0",
     "limits.message_chars=20000",
     "limits.line_bytes=\"128KiB\"",

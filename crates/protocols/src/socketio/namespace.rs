@@ -179,20 +179,22 @@ pub struct Namespace {
     /// The room whose messages carry numbers, for sockets that want them: the one that newcomers speak in.
     pub numbered: String,
     pub parser: Parser,
-    /// What its sockets are told beside the events.
+    /// What is special about it, if it is a relay.
     pub extras: Extras,
     /// What messages looked like that were emitted as objects.
     pub objects: Arc<Objects>,
     pub behaviour: Box<dyn Behaviour>,
 }
 
-/// What a relay tells its sockets beside the events that it passes on.
+/// What is special about a relay: what it tells its sockets beside the events, and what becomes of those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// Who comes and who goes, and who is there when they ask.
     pub presence: bool,
     /// Who emitted an event, as its first argument.
     pub from: bool,
+    /// A socket that does not keep up is not given its events, rather than closed.
+    pub volatile: bool,
 }
 
 impl Namespace {

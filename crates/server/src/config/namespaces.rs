@@ -18,6 +18,8 @@ pub struct NamespaceEntry<'a> {
     pub presence: bool,
     /// Each event says who emitted it.
     pub from: bool,
+    /// Who does not keep up is not given its events, rather than closed.
+    pub volatile: bool,
 }
 
 impl<'a> NamespaceEntry<'a> {
@@ -29,11 +31,13 @@ impl<'a> NamespaceEntry<'a> {
         if !is_path_or_pattern(path) {
             return None;
         }
-        let (mut whom, mut parser, mut presence, mut from) = (None, None, false, false);
+        let (mut whom, mut parser) = (None, None);
+        let (mut presence, mut from, mut volatile) = (false, false, false);
         for word in words {
             let extra = match word {
                 "presence" => Some(&mut presence),
                 "from" => Some(&mut from),
+                "volatile" => Some(&mut volatile),
                 _ => None,
             };
             if let Some(extra) = extra {
@@ -48,7 +52,7 @@ impl<'a> NamespaceEntry<'a> {
                 _ => return None,
             }
         }
-        Some(Self { path, whom: whom.unwrap_or(Whom::Others), parser, presence, from })
+        Some(Self { path, whom: whom.unwrap_or(Whom::Others), parser, presence, from, volatile })
     }
 }
 
@@ -69,7 +73,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_a_path_and_at_most_a_word_of_each_kind() {
-        let entry = |path, whom, parser| NamespaceEntry { path, whom, parser, presence: false, from: false };
+        let entry =
+            |path, whom, parser| NamespaceEntry { path, whom, parser, presence: false, from: false, volatile: false };
         let read = |path, whom, parser| Some(entry(path, whom, parser));
         let plain = |path| entry(path, Whom::Others, None);
         for (entry, expected) in [
@@ -83,6 +88,8 @@ mod tests {
             ("/game presence", Some(NamespaceEntry { presence: true, ..plain("/game") })),
             ("/game from", Some(NamespaceEntry { from: true, ..plain("/game") })),
             ("/ from all presence", Some(NamespaceEntry { presence: true, from: true, ..entry("/", Whom::All, None) })),
+            ("/game volatile", Some(NamespaceEntry { volatile: true, ..plain("/game") })),
+            ("/game volatile volatile", None),
             ("/game-*", read("/game-*", Whom::Others, None)),
             ("/*/room none", read("/*/room", Whom::None, None)),
             ("/game-**", None),

@@ -168,7 +168,9 @@ settings! {
         /// Namespaces that pass events on, each a path such as `"/game"` and words that say what is special about it.
         /// `others` (the default): to everybody in the namespace but the sender. `all`: to the sender too. `none`: only
         /// what names its receiver is passed on. `presence`: who comes and goes is told, and `members` answers who is
-        /// there. `from`: the first argument of each event is who emitted it. The parser is one of `socketio.parser`,
+        /// there. `from`: the first argument of each event is who emitted it. `volatile`: a socket that does not keep up
+        /// is left out of what its outbox has no room for (a quarter of `limits.outbox_bytes`), rather than closed. The
+        /// parser is one of `socketio.parser`,
         /// which is the default. A `*` in the path stands for any name: `"/game-*"` is as many namespaces as there are
         /// such paths asked for, at most `limits.namespaces`. `"/"` makes the main namespace one of these; the chat is
         /// then at `/chat`.

@@ -36,7 +36,7 @@ pub(super) fn relays(config: &Config) -> Vec<Relay> {
             path: entry.path.to_owned(),
             to,
             parser: parser(entry.parser.unwrap_or(config.socketio.parser)),
-            extras: Extras { presence: entry.presence, from: entry.from },
+            extras: Extras { presence: entry.presence, from: entry.from, volatile: entry.volatile },
         })
     });
     // An event that is a message makes the main namespace the chat.

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Phase};
 use super::gate::{Gate, Missed};
+use super::volatile::{is_behind, is_volatile};
 use super::{GATE_MS, Shard, Want};
 use crate::message::{Read, ToShard};
 use std::sync::Arc;
@@ -90,6 +91,11 @@ impl Shard {
                     current != Some(name) && dialect.language != switchboard_protocols::Language::Json
                 });
                 let Some(frame) = encode(&event, dialect, own) else { return };
+                let may_skip = is_volatile(dialect, &event);
+                if may_skip && is_behind(&self.connections, slot, frame.len(), self.settings.outbox_bytes) {
+                    self.tally.skipped += 1;
+                    return;
+                }
                 self.tally.deliveries += 1;
                 self.push_in_order(slot, frame);
             }
@@ -154,10 +160,13 @@ impl Shard {
             Reply::Nick { nick, .. } => connection.nick = Some(Arc::clone(nick)),
             Reply::Refused(refusal) if refusal.code == Code::RateLimited && !connection.hasty => {
                 connection.hasty = true;
-                let address = connection.address.map(tracing::field::display);
-                let protocol = connection.dialect.protocol();
-                tracing::warn!(address, protocol, "refused, and more of it is not logged: {}", refusal.message);
+                let (address, protocol) = (connection.address, connection.dialect.protocol());
+                if self.may_log() {
+                    let address = address.map(tracing::field::display);
+                    tracing::warn!(address, protocol, "refused, and more of it is not logged: {}", refusal.message);
+                }
             }
+            Reply::Refused(refusal) if refusal.code == Code::PassWrong => self.log_wrong_code(slot),
             Reply::Refused(_)
             | Reply::Observing { .. }
             | Reply::Ack { .. }
@@ -170,7 +179,7 @@ impl Shard {
             | Reply::Found { .. }
             | Reply::Pong { .. } => {}
         }
-        let frame = connection.conversation.reply(reply);
+        let frame = self.connections[slot as usize].conversation.reply(reply);
         self.refresh_dialect(slot);
         self.charge_reply(slot, reply, frame.as_ref().map_or(0, Frame::len));
         if let Some(frame) = frame {

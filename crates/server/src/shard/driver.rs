@@ -365,6 +365,9 @@ impl Local {
             metrics.overflows.inc_by(tally.overflows);
         }
         metrics.hit(&tally.hits);
+        if tally.skipped > 0 {
+            metrics.skipped.inc_by(tally.skipped);
+        }
         for (via, protocol) in shard.opened.drain(..) {
             metrics.opened(via, protocol);
         }

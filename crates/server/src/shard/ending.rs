@@ -91,6 +91,10 @@ impl Shard {
 
     /// Says once, in the log and in the metrics, that a connection ends.
     fn note_end(&mut self, slot: u32, reason: CloseReason) {
+        self.closed.push(reason);
+        if !self.may_log() {
+            return;
+        }
         let connection = &self.connections[slot as usize];
         tracing::info!(
             connection = connection.id.0,
@@ -108,7 +112,6 @@ impl Shard {
                  give it a port for HTTP alone (server.listen = \"http://...\")"
             );
         }
-        self.closed.push(reason);
     }
 
     /// Takes the connection out of its rooms, tells the engine, and goes on to `phase`.

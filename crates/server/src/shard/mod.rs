@@ -13,6 +13,7 @@ mod ending;
 pub(crate) mod endpoint;
 mod gate;
 mod load;
+mod logging;
 mod members;
 mod outbox;
 pub mod polling;
@@ -22,6 +23,7 @@ mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod volatile;
 mod wheel;
 mod wires;
 mod writing;
@@ -106,6 +108,8 @@ pub struct Tally {
     pub bytes_out: u64,
     pub overflows: u64,
     pub hits: Hits,
+    /// Events of volatile namespaces that receivers who did not keep up were not given.
+    pub skipped: u64,
 }
 
 /// A shard's state.
@@ -139,6 +143,8 @@ pub struct Shard {
     pub opened: Vec<(Via, &'static str)>,
     /// Why connections ended since the driver last took this, for the metrics.
     pub closed: Vec<CloseReason>,
+    /// What may still be written to the log.
+    lines: logging::Lines,
     /// Counters for the metrics; the driver takes them.
     pub tally: Tally,
     /// How many connections of each kind there are, for the metrics.
@@ -172,6 +178,7 @@ impl Shard {
             closing: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
+            lines: logging::Lines::default(),
             tally: Tally::default(),
             population: Population::default(),
             now,

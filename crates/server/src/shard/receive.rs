@@ -130,15 +130,18 @@ impl Shard {
             connection.parked += 1;
             let peer = connection.peer();
             let protocol = connection.dialect.protocol();
-            tracing::info!(
-                connection = connection.id.0,
-                address = connection.address.map(tracing::field::display),
-                via = connection.via.as_str(),
-                protocol,
-                "connection opened"
-            );
-            self.opened.push((connection.via, protocol));
-            self.to_engine.push_back(ToEngine::Connect { connection: connection.id, peer, observe });
+            let (id, via, address) = (connection.id, connection.via, connection.address);
+            if self.may_log() {
+                tracing::info!(
+                    connection = id.0,
+                    address = address.map(tracing::field::display),
+                    via = via.as_str(),
+                    protocol,
+                    "connection opened"
+                );
+            }
+            self.opened.push((via, protocol));
+            self.to_engine.push_back(ToEngine::Connect { connection: id, peer, observe });
         }
     }
 

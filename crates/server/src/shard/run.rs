@@ -6,6 +6,7 @@
 
 use super::connection::{Connection, Phase};
 use super::deliver::admit_frame;
+use super::volatile::{is_behind, is_volatile};
 use super::writing::list;
 use super::{Settings, Shard};
 use crate::message::Published;
@@ -55,6 +56,8 @@ struct Pieces {
     frames: SmallVec<[Frame; 1]>,
     events: u64,
     bytes: usize,
+    /// There is something in it that may be left out.
+    is_volatile: bool,
 }
 
 impl Shard {
@@ -123,6 +126,7 @@ impl Shard {
         let run = &self.run;
         let members = self.directory.slots(run.room);
         let mut all: SmallVec<[Pieces; 2]> = SmallVec::new();
+        let mut behind: SmallVec<[u32; 4]> = SmallVec::new();
         let mut outboxes = Outboxes {
             settings: &self.settings,
             connections: &mut self.connections,
@@ -141,6 +145,11 @@ impl Shard {
                 all.len() - 1
             });
             let pieces = &all[at];
+            if pieces.is_volatile && is_behind(outboxes.connections, slot, pieces.bytes, self.settings.outbox_bytes) {
+                behind.push(slot);
+                continue;
+            }
+            let connection = &mut outboxes.connections[slot as usize];
             self.tally.deliveries += pieces.events;
             if connection.gate.is_some() {
                 let frames = run.events.iter().filter_map(|(event, _)| event.frame(dialect));
@@ -157,6 +166,9 @@ impl Shard {
             }
         }
         self.unwritten_bytes += all.iter().map(|pieces| pieces.bytes).max().unwrap_or(0);
+        for slot in behind {
+            self.give_each(slot, 0);
+        }
     }
 
     /// Gives one member the events of the run from the one at `from` on, one by one.
@@ -173,6 +185,11 @@ impl Shard {
                 continue;
             }
             if let Some(frame) = event.frame(dialect) {
+                let may_skip = is_volatile(dialect, event.event());
+                if may_skip && is_behind(&self.connections, slot, frame.len(), self.settings.outbox_bytes) {
+                    self.tally.skipped += 1;
+                    continue;
+                }
                 self.tally.deliveries += 1;
                 self.push_in_order(slot, frame);
             }
@@ -239,5 +256,6 @@ fn pieces(events: &[(Arc<Published>, Except)], dialect: Dialect, members: usize)
         [_, _, ..] => join(dialect.framing, &frames).map_or(frames, |joined| SmallVec::from([joined])),
         [] | [_] => frames,
     };
-    Pieces { dialect, frames, events: shown, bytes }
+    let is_volatile = events.iter().any(|(event, _)| is_volatile(dialect, event.event()));
+    Pieces { dialect, frames, events: shown, bytes, is_volatile }
 }

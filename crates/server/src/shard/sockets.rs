@@ -106,8 +106,12 @@ impl Local {
             Ok(()) if holds_plaintext => self.sockets.read_soon(&stream, slot),
             Ok(()) => {}
             Err(error) => {
-                tracing::warn!(%error, "a socket cannot be watched, and is closed");
-                self.peek(|shard| shard.broken(self.tick(), slot));
+                self.peek(|shard| {
+                    if shard.may_log() {
+                        tracing::warn!(%error, "a socket cannot be watched, and is closed");
+                    }
+                    shard.broken(self.tick(), slot);
+                });
             }
         }
         self.wake();

@@ -1,6 +1,7 @@
 //! The readers: a few threads that read history, replays and searches for the shards.
 
 use super::indexing::Indexer;
+use crate::admission::LogLimiter;
 use crate::message::{Read, ToShard};
 use crate::metrics::Metrics;
 use crate::shard::Shard;
@@ -19,6 +20,8 @@ const REPLAY_PAGE: u32 = 256;
 /// How long after it was asked for a search waits for the index at most. Then it is answered with what there is, and says
 /// that it is behind.
 const SEARCH_WAIT: Duration = Duration::from_secs(1);
+/// How often each reader logs that it could not read.
+const FAILURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The readers' queues: searches have one of their own, and so never stand before history. A connection with four reads
 /// under way is not read, so that they hold for each connection at most four reads and what one turn of its socket asked
@@ -92,6 +95,8 @@ impl Waiting {
         let start = |name, mut reader: Box<dyn Reader>, jobs: Receiver<Job>| {
             let (indexer, shards, metrics) = (indexer.clone(), shards.clone(), metrics.clone());
             crate::threads::spawn(name, move || {
+                // Whoever asks a thousand times a second must not fill the disk with what is said about it.
+                let mut failures = LogLimiter::new(FAILURE_INTERVAL);
                 for (connection, read, asked) in jobs.into_iter().map_while(|job| job) {
                     if indexer.has_ended() {
                         continue;
@@ -104,7 +109,9 @@ impl Waiting {
                         Read::Search(query) => search(&mut *reader, &indexer, query, asked + SEARCH_WAIT, &metrics),
                     };
                     let result = result.map_err(|error| {
-                        tracing::error!(%error, "the history could not be read");
+                        if let Some(skipped) = failures.note(Instant::now()) {
+                            tracing::error!(%error, skipped, "the history could not be read");
+                        }
                         Arc::new(error)
                     });
                     shards[Shard::of(connection)].send(vec![ToShard::Page { connection, read, result }]);

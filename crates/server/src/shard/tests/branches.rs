@@ -23,7 +23,11 @@ struct Carried {
 
 impl Carried {
     fn new(framing: Framing) -> Self {
-        let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others, Extras::default())];
+        Self::with(framing, Extras::default())
+    }
+
+    fn with(framing: Framing, extras: Extras) -> Self {
+        let list = vec![Namespace::chat("/"), Namespace::relay("/game", Realm(1), RelayTo::Others, extras)];
         let namespaces = Namespaces::new(list, None, Arc::default());
         let client = Client {
             session: engineio::Sid::new(0, 0, [0; 16]),
@@ -364,6 +368,38 @@ fn what_was_missed_is_given_as_fast_as_it_is_taken() {
         assert_eq!(heard[40], r#"42/game,["draw","live"]"#);
         assert!(carried.world.shard.closed.is_empty() && carried.world.shard.is_open(carried.carrier));
         assert!(!carried.world.shard.is_held(carried.carrier), "it is read again");
+    }
+}
+
+#[test]
+fn a_socket_of_a_volatile_namespace_that_does_not_keep_up_is_left_out_and_not_closed() {
+    for volatile in [false, true] {
+        let mut carried = Carried::with(Framing::WebSocket, Extras { volatile, ..Extras::default() });
+        carried.write();
+        let game = carried.game;
+        carried.world.output(Output::Attach { connection: game, room: RoomId(2), name: "/game".into() });
+        let args = format!("[\"{}\"]", "x".repeat(500));
+        for pos in 1..=20 {
+            let event = Arc::new(relayed(pos, &args, 0));
+            if pos % 2 == 0 {
+                carried.world.output(Output::Deliver { to: game, event, own: false });
+            } else {
+                let event = Arc::new(Published::new(event));
+                carried.world.shard.deliver(0, ToShard::Publish { room: RoomId(2), event, except: SmallVec::new() });
+            }
+            carried.world.shard.take_dirty(&mut Vec::new());
+            carried.world.shard.blocked(carried.carrier);
+        }
+        assert_eq!(carried.world.shard.is_open(carried.carrier), volatile);
+        if volatile {
+            assert_eq!(carried.world.shard.tally.skipped, 19, "a quarter of 4,096 bytes has room for one of 524");
+            carried.publish(1, "what is said in the chat is not left out");
+            carried.world.shard.unblocked(carried.carrier);
+            assert_eq!(carried.write().0.len(), 2);
+            let event = Arc::new(relayed(21, "[\"again\"]", 0));
+            carried.world.output(Output::Deliver { to: game, event, own: false });
+            assert_eq!(carried.write().0, [r#"42/game,["draw","again"]"#]);
+        }
     }
 }
 
