@@ -32,7 +32,8 @@ pub enum Output {
     History { to: ConnectionId, query: HistoryQuery },
     /// Search and answer with [`Reply::Found`].
     Search { to: ConnectionId, query: SearchQuery },
-    /// Read the connection, or the one that carries it, no further for so many milliseconds: it cost more than it may.
+    /// Read the connection, or the one that carries it, no further for so many milliseconds: what it said is more bytes to
+    /// others than it may cost.
     Slow { connection: ConnectionId, for_ms: u64 },
     /// Tell the connection why, if the protocol can, and close it.
     Close { connection: ConnectionId, reason: CloseReason },

@@ -4,6 +4,7 @@
 //! far. A test panics where it fails, so the functions here do too.
 
 mod bad_disk;
+mod behind;
 mod dice;
 mod http;
 mod json;
@@ -26,6 +27,7 @@ mod websocket;
 use std::time::Duration;
 
 pub use bad_disk::{BadDisk, DiskState, Fault};
+pub use behind::{Attacker, behind_proxy, from, limit_hits, metric};
 pub use dice::Dice;
 pub use http::{Asked, Response, http_get, http_raw};
 pub use json::Json;

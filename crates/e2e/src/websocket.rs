@@ -1,5 +1,6 @@
 //! A WebSocket client that is not ours: tungstenite, with a deadline on every read.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
@@ -22,8 +23,18 @@ impl WebSocket {
     /// The handshake fails.
     #[must_use]
     pub fn connect(name: &str, address: SocketAddr, path: &str) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)
+        Self::connect_behind(name, address, "", path)
+    }
+
+    /// The same with something before the handshake: a header of the PROXY protocol, for example.
+    ///
+    /// # Panics
+    /// The handshake fails.
+    #[must_use]
+    pub fn connect_behind(name: &str, address: SocketAddr, header: &str, path: &str) -> Self {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
             .unwrap_or_else(|error| panic!("{name} cannot connect to {address}: {error}"));
+        stream.write_all(header.as_bytes()).unwrap_or_else(|error| panic!("{name} cannot send: {error}"));
         stream.set_nodelay(true).expect("a socket option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         let (socket, _) = client(format!("ws://{address}{path}"), stream)

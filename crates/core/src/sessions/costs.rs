@@ -48,7 +48,6 @@ impl Sessions {
             wait = wait.max(account.delivered.charge(turn.now.0, rate.times(self.limits.address_share), cost));
         }
         if wait > 0 {
-            self.hits.note(Limit::DeliveredBytes);
             turn.push(Output::Slow { connection: ask.connection, for_ms: wait });
         }
     }

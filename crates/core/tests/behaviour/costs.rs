@@ -62,7 +62,6 @@ fn a_sender_whose_bytes_are_too_many_deliveries_is_read_more_slowly_and_nothing_
     for one in crowd {
         assert_eq!(world.hears(one).len(), 5, "everybody heard everything");
     }
-    assert_eq!(hits(&mut world, Limit::DeliveredBytes), 4);
 }
 
 #[test]

@@ -10,7 +10,12 @@ use smallvec::SmallVec;
 use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::engineio::payload::{ANSWER_PACKETS_MAX, SEPARATOR, first};
 use switchboard_protocols::socketio::encode::reframe;
+use switchboard_protocols::socketio::namespace::NAMESPACES_MAX;
 use switchboard_protocols::{Frame, Framing, Tick};
+
+/// Branches of one connection that are not gone. A client is in half as many namespaces at most; more are those that it
+/// joins and leaves faster than they may begin.
+const BRANCHES_MAX: usize = 2 * NAMESPACES_MAX;
 
 /// The branches of a connection: the number that its conversation gave each, and its slot. Nearly always none or one.
 pub(super) type Branches = SmallVec<[(u32, u32); 1]>;
@@ -21,6 +26,9 @@ impl Shard {
         let connection = &mut self.connections[carrier as usize];
         if connection.phase != Phase::Open {
             return;
+        }
+        if connection.branches.len() >= BRANCHES_MAX {
+            return self.close(now, carrier, CloseReason::ProtocolError);
         }
         let (via, address) = (connection.via, connection.address);
         let Some(conversation) = connection.conversation.branch(number) else { return };

@@ -21,7 +21,7 @@ const REFUSAL: u64 = 20;
 /// Units of work of a search: at 2,000 units a second a connection searches ten times a second.
 const SEARCH: u64 = 200;
 /// Units of work of a session that a connection carries: it is welcomed, and others may be told of it. At 2,000 units a
-/// second a connection joins five namespaces a second.
+/// second a connection joins five namespaces a second; those beyond wait.
 const BRANCH: u64 = 400;
 /// Bytes for which a unit of work is charged where nothing else is.
 const UNIT_BYTES: usize = 1_024;
@@ -142,6 +142,8 @@ pub(super) struct Cost {
     work: Meter,
     /// It is not read before this.
     until: Tick,
+    /// Why, until something has had to wait for it.
+    limit: Option<Limit>,
     /// What it asked for, in order, beginning with what is to wait.
     waiting: VecDeque<Waiting>,
 }
@@ -219,7 +221,7 @@ impl Shard {
         let cost = self.cost(root);
         if cost.until < until {
             cost.until = until;
-            self.tally.hits.note(limit);
+            cost.limit = Some(limit);
         }
         self.connections[root as usize].paused = true;
         self.set_alarm(root);
@@ -230,13 +232,44 @@ impl Shard {
         let root = self.root(slot);
         let id = self.connections[slot as usize].id;
         let is_waiting = self.connections[root as usize].cost.as_ref().is_some_and(|cost| !cost.waiting.is_empty());
-        let wait = if is_waiting { 1 } else { self.charge_spoken(root, &request) };
-        if wait == 0 {
+        let waits = if is_waiting { None } else { Some(self.charge_request(root, slot, &request)) };
+        if waits == Some(None) {
             return self.ask(slot, request);
         }
         self.cost(root).waiting.push_back(Waiting::Request(id, request));
-        if !is_waiting {
-            self.slow(root, wait, Limit::SpokenBytes);
+        if let Some(Some((wait, limit))) = waits {
+            self.slow(root, wait, limit);
+            self.note_wait(root);
+        }
+    }
+
+    /// Charges a connection for a request, if it may go on now. Otherwise nothing is charged, and it is told for how many
+    /// milliseconds it has to wait, and why.
+    fn charge_request(&mut self, root: u32, slot: u32, request: &Request) -> Option<(u64, Limit)> {
+        if slot != root && !self.connections[slot as usize].introduced {
+            let wait = self.work_wait(root);
+            if wait > 0 {
+                return Some((wait, Limit::Work));
+            }
+            self.charge_work(root, BRANCH);
+        }
+        let wait = self.charge_spoken(root, request);
+        (wait > 0).then_some((wait, Limit::SpokenBytes))
+    }
+
+    /// How long a connection has to wait until it, and its address, have paid for their work.
+    fn work_wait(&mut self, root: u32) -> u64 {
+        let (rate, share, now) = (self.settings.costs.work, self.settings.costs.address_share, self.now);
+        let cost = self.cost(root);
+        let shared = cost.account.as_ref().map(|account| Meter::from_bits(account.work.load(Ordering::Relaxed)));
+        cost.work.wait_ms(now, rate).max(shared.map_or(0, |meter| meter.wait_ms(now, rate.times(share))))
+    }
+
+    /// Something has to wait because of what a connection cost. Whoever has nothing more to say met no limit.
+    pub(super) fn note_wait(&mut self, slot: u32) {
+        let cost = self.connections.get_mut(slot as usize).and_then(|connection| connection.cost.as_mut());
+        if let Some(limit) = cost.and_then(|cost| cost.limit.take()) {
+            self.tally.hits.note(limit);
         }
     }
 
@@ -288,10 +321,10 @@ impl Shard {
                         // The server ended that session.
                         continue;
                     };
-                    let wait = self.charge_spoken(root, &request);
-                    if wait > 0 {
+                    if let Some((wait, limit)) = self.charge_request(root, slot, &request) {
                         self.cost(root).waiting.push_front(Waiting::Request(id, request));
-                        return self.slow(root, wait, Limit::SpokenBytes);
+                        self.slow(root, wait, limit);
+                        return self.note_wait(root);
                     }
                     self.ask(slot, request);
                 }
@@ -337,7 +370,7 @@ pub(super) fn work_of(acts: &[Act], bytes: usize) -> u64 {
     for act in acts {
         match act {
             Act::Send(frame) => units += SEND + (frame.len() / UNIT_BYTES) as u64,
-            Act::Branch(_, switchboard_protocols::conversation::Branch::Open) => units += BRANCH,
+            // What a branch asks is charged when the engine is given it.
             Act::Request(_) | Act::Branch(..) | Act::BecomeJson(_) | Act::Close(_) => is_asked = true,
         }
     }

@@ -313,6 +313,9 @@ impl Shard {
                 self.paused.push(slot);
             }
         }
+        if !may && is_slowed {
+            self.note_wait(slot);
+        }
         may
     }
 

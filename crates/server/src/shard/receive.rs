@@ -17,6 +17,7 @@ impl Shard {
         self.now = now;
         // Nobody can be made to send datagrams more slowly: what is too much is lost, as datagrams may be.
         if is_datagram && self.is_slowed(slot) {
+            self.note_wait(slot);
             return;
         }
         let count = bytes.len();

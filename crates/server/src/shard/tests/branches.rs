@@ -372,6 +372,37 @@ fn what_was_missed_is_given_as_fast_as_it_is_taken() {
 }
 
 #[test]
+fn namespaces_begin_at_a_bounded_rate_and_a_client_that_joins_and_leaves_without_end_is_closed() {
+    let costs = || crate::shard::cost::CostLimits {
+        // Two are 800 units, and the two of the beginning are paid for by then.
+        work: switchboard_core::cost::Rate::per_second(400, 800),
+        ..Default::default()
+    };
+    let mut carried = Carried::new(Framing::WebSocket);
+    carried.write();
+    carried.world.shard.settings.costs = costs();
+    let joins =
+        |carried: &mut Carried| carried.told().iter().filter(|told| matches!(told, ToEngine::Connect { .. })).count();
+    for _ in 0..5 {
+        carried.say("41/game,", Framing::WebSocket);
+        carried.say("40/game,", Framing::WebSocket);
+    }
+    assert_eq!(joins(&mut carried), 3, "two, and one that is paid for later");
+    assert!(!carried.world.shard.may_read(carried.carrier));
+    for (now, begun) in [(900, 0), (1_010, 1), (1_900, 0), (2_010, 1), (60_000, 0)] {
+        carried.world.now = now;
+        carried.world.shard.turn(now);
+        assert_eq!(joins(&mut carried), begun, "at {now}");
+    }
+    assert!(carried.world.shard.may_read(carried.carrier));
+    for _ in 0..64 {
+        carried.say("41/game,", Framing::WebSocket);
+        carried.say("40/game,", Framing::WebSocket);
+    }
+    assert_eq!(carried.world.shard.closed, [CloseReason::ProtocolError]);
+}
+
+#[test]
 fn a_socket_of_a_volatile_namespace_that_does_not_keep_up_is_left_out_and_not_closed() {
     for volatile in [false, true] {
         let mut carried = Carried::with(Framing::WebSocket, Extras { volatile, ..Extras::default() });
