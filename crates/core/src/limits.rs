@@ -110,7 +110,8 @@ pub struct Limits {
     /// Deliveries that a session may cause by coming, going and new nicks in rooms where these are told one by one.
     /// Coming costs two for each member, and going, once that was told, nothing. More: the room is told the number of
     /// members only, and a new nick is refused with `rate_limited`. With 3,000 at once a session may change its nick 30
-    /// times, or come into a room 15 times, with 100 others there; then once a second.
+    /// times, or come into a room 15 times, with 100 others there; then once a second. Who comes from loopback has part in
+    /// its budget, too: a crowd in one room costs it 10,100 until the room has more than 100 members and is only counted.
     pub presence_deliveries: Rate,
     /// Rooms that were not there before that a session may make: 20 at once, then one every 10 s. More: `rate_limited`.
     pub new_rooms: Rate,

@@ -53,10 +53,12 @@ impl Sessions {
     }
 
     /// Takes what it costs to tell so many members something of a session's user; false if there is not so much left.
-    pub(super) fn take_presence(&mut self, now: Time, id: SessionId, deliveries: u64) -> bool {
+    /// `spares_own`: the sum of this machine's own programs is not looked at.
+    pub(super) fn take_presence(&mut self, now: Time, id: SessionId, deliveries: u64, spares_own: bool) -> bool {
         let rate = self.limits.presence_deliveries;
         let Some(session) = self.sessions.get_mut(&id) else { return true };
-        let account = session.account.map(|account| &mut self.accounts[account]).filter(|own| !own.is_exempt);
+        let account = session.account.map(|account| &mut self.accounts[account]);
+        let account = account.filter(|own| !(own.is_exempt && spares_own));
         let shared = rate.times(self.limits.address_share);
         let is_there = session.presence.wait_for_ms(now.0, rate, deliveries) == 0
             && account.as_ref().is_none_or(|own| own.presence.wait_for_ms(now.0, shared, deliveries) == 0);

@@ -37,10 +37,11 @@ impl Sessions {
     ) {
         let here = &self.here[room];
         let (name, members) = (Arc::clone(&here.name), here.users);
-        // Going is paid for by coming: whoever was told that somebody came is told that they went.
+        // Going is paid for by coming: whoever was told that somebody came is told that they went. Since nobody is refused
+        // for it, those of this machine are held to it, too.
         let told = self.is_told_one_by_one(members);
         let deliveries = 2 * here.members.len() as u64;
-        if told && !self.take_presence(now, from.session, deliveries) {
+        if told && !self.take_presence(now, from.session, deliveries, false) {
             self.here[room].unannounced.insert(from.user);
             self.here.want_count(room, now);
         } else if told {

@@ -137,6 +137,27 @@ fn short_sessions_of_one_address_are_told_within_its_budget() {
 }
 
 #[test]
+fn comings_from_loopback_have_a_budget_together_and_new_nicks_from_there_have_none() {
+    let limits = Limits { presence_deliveries: Rate::per_second(1, 60), address_share: 1, ..Limits::default() };
+    for (peer, told) in [(from(1), 5), (Peer::new(Via::Tcp, Some(IpAddr::from(Ipv4Addr::LOCALHOST))), 10)] {
+        let mut world = World::with(limits.clone());
+        let crowd = crowd(&mut world);
+        let (ada, bob) = (enter(&mut world, 1, "ada", peer), enter(&mut world, 2, "bob", peer));
+        let eve = enter(&mut world, 3, "eve", peer);
+        assert_eq!(world.events(crowd[0]).len(), 2, "two cost 22 and 24 of 60, and eve would cost 26");
+        world.ask(eve, Command::Quit);
+        world.wait(60_000);
+        hush(&mut world, &crowd);
+        for number in 0..6 {
+            world.ask(ada, nick(&format!("ada{number}")));
+            world.ask(bob, nick(&format!("bob{number}")));
+        }
+        // Each costs twelve, and each session has 60.
+        assert_eq!(world.events(crowd[0]).len(), told);
+    }
+}
+
+#[test]
 fn new_nicks_cost_their_listeners_and_then_are_refused() {
     let limits = Limits { presence_deliveries: Rate::per_second(11, 44), ..Limits::default() };
     let mut world = World::with(limits);

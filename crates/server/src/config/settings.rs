@@ -251,11 +251,11 @@ settings! {
         /// Such bytes times their receivers at once after a pause: a picture of 1 MB to 30 people is less.
         delivered_burst: Bytes = Bytes(32_000_000), in Bytes::kib(1)..=Bytes::gib(1_024);
         /// Units of work that one connection may cost in a second in the long run, beside what other limits count; an
-        /// address four times as much. An answer to a ping costs 1, each KiB of an answer 1, a refusal 20, a search 200,
-        /// joining a namespace of Socket.IO 400, and each KiB of which nothing comes 1. Beyond it the connection is read
-        /// more slowly.
+        /// address four times as much. An answer to a ping costs 1, each KiB of an answer 2, a refusal 20, a search 200,
+        /// joining a namespace of Socket.IO 400, and each KiB that is no request 2. Beyond it the connection is read more
+        /// slowly.
         work_per_second: Option<u32> = Some(2_000), in 1..=100_000_000, unit "units";
-        /// Units of work at once after a pause: 500 refusals, or 25 namespaces.
+        /// Units of work at once after a pause: 500 refusals, 25 namespaces, or 5 MB of history.
         work_burst: u32 = 10_000, in 1..=1_000_000_000, unit "units";
         /// Deliveries that a session may cause in a second by coming, going and taking new nicks, in rooms where these
         /// are told one by one (`rooms.presence_max`); an address four times as many. Coming costs two for each member,

@@ -23,8 +23,9 @@ const SEARCH: u64 = 200;
 /// Units of work of a session that a connection carries: it is welcomed, and others may be told of it. At 2,000 units a
 /// second a connection joins five namespaces a second; those beyond wait.
 const BRANCH: u64 = 400;
-/// Bytes for which a unit of work is charged where nothing else is.
-const UNIT_BYTES: usize = 1_024;
+/// Units of work of each KiB of an answer, and of each KiB that came and was no request: at 2,000 units a second a
+/// megabyte a second, which is what a connection may put in for others.
+const KIB: u64 = 2;
 /// Bytes up to which a message or an event does not wait for others of its address: a stroke of a drawing waits for
 /// nobody's picture.
 const SMALL_BYTES: u64 = 4_096;
@@ -205,8 +206,8 @@ impl Shard {
     pub(super) fn charge_reply(&mut self, slot: u32, reply: &Reply, bytes: usize) {
         let units = match reply {
             Reply::Refused(_) => REFUSAL,
-            Reply::Found { .. } => SEARCH + (bytes / UNIT_BYTES) as u64,
-            _ => (bytes / UNIT_BYTES) as u64,
+            Reply::Found { .. } => SEARCH + by_size(bytes),
+            _ => by_size(bytes),
         };
         self.charge_work(slot, units);
     }
@@ -363,18 +364,23 @@ impl Shard {
     }
 }
 
+/// Units of work of so many bytes. What is shorter than a KiB costs nothing by its size.
+const fn by_size(bytes: usize) -> u64 {
+    bytes as u64 / 1_024 * KIB
+}
+
 /// Units of work of what a conversation made of so many bytes.
 pub(super) fn work_of(acts: &[Act], bytes: usize) -> u64 {
     let mut units = 0;
     let mut is_asked = false;
     for act in acts {
         match act {
-            Act::Send(frame) => units += SEND + (frame.len() / UNIT_BYTES) as u64,
+            Act::Send(frame) => units += SEND + by_size(frame.len()),
             // What a branch asks is charged when the engine is given it.
             Act::Request(_) | Act::Branch(..) | Act::BecomeJson(_) | Act::Close(_) => is_asked = true,
         }
     }
-    if is_asked { units } else { units + (bytes / UNIT_BYTES) as u64 }
+    if is_asked { units } else { units + by_size(bytes) }
 }
 
 /// Bytes that a command puts in for others.

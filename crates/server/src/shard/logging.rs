@@ -1,6 +1,7 @@
 //! What a shard writes to the log about its connections: a bounded number of lines a second, whatever peers do.
 
 use super::Shard;
+use switchboard_core::Code;
 use switchboard_core::cost::{Meter, Rate};
 use switchboard_protocols::Tick;
 
@@ -55,7 +56,7 @@ impl Shard {
         if let Some(address) = connection.address.map(|address| address.ip().to_canonical())
             && self.lines.may_tell_wrong_code(self.now)
         {
-            tracing::warn!(%address, "wrong join code");
+            tracing::warn!(code = Code::PassWrong.as_str(), %address, "wrong join code");
         }
     }
 }

@@ -17,7 +17,7 @@ impl Sessions {
         let nick = self.check_nick(wish, Some(user))?;
         let shown = Arc::clone(nick.shown());
         let changed = self.users[user].nick.shown() != &shown;
-        if changed && !self.take_presence(turn.now, ask.session, self.told_of_nick(user)) {
+        if changed && !self.take_presence(turn.now, ask.session, self.told_of_nick(user), true) {
             let message = "too many new nicks for so many people (limits.presence_deliveries_per_second)";
             return Err(Code::RateLimited.refuse(None, message));
         }

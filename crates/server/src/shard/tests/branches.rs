@@ -399,7 +399,8 @@ fn namespaces_begin_at_a_bounded_rate_and_a_client_that_joins_and_leaves_without
         carried.say("41/game,", Framing::WebSocket);
         carried.say("40/game,", Framing::WebSocket);
     }
-    assert_eq!(carried.world.shard.closed, [CloseReason::ProtocolError]);
+    assert_eq!(carried.world.shard.closed.first(), Some(&CloseReason::ProtocolError));
+    assert!(!carried.world.shard.is_open(carried.carrier));
 }
 
 #[test]

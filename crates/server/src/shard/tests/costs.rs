@@ -212,13 +212,13 @@ fn refusals_and_pings_are_work_and_too_much_of_it_is_not_read() {
 
     let socket = open(&mut world, 2, Via::WebSocket);
     let ping = |count: usize| frame(Opcode::Ping, b"").repeat(count);
-    // Their 1,194 bytes are one unit more.
-    world.shard.receive(world.now, socket, &mut ping(199));
+    // Their 1,188 bytes are two units more.
+    world.shard.receive(world.now, socket, &mut ping(198));
     assert!(world.shard.may_read(socket));
     world.shard.receive(world.now, socket, &mut ping(1));
     assert!(!world.shard.may_read(socket));
     let sibling = open(&mut world, 2, Via::WebSocket);
-    world.shard.receive(world.now, sibling, &mut ping(198));
+    world.shard.receive(world.now, sibling, &mut ping(197));
     assert!(world.shard.may_read(sibling));
     world.shard.receive(world.now, sibling, &mut ping(1));
     assert!(!world.shard.may_read(sibling), "an address has two connections' budgets");
@@ -231,12 +231,12 @@ fn large_answers_and_bytes_of_which_nothing_comes_are_work() {
     let slot = open(&mut world, 1, Via::Tcp);
     world.say(slot, "{\"type\":\"hello\"}\n");
     let id = world.shard.connections[slot as usize].id;
-    let event = Arc::new(message(1, &"x".repeat(205 * 1_024)));
+    let event = Arc::new(message(1, &"x".repeat(101 * 1_024)));
     let history = Reply::History { reference: None, room: "lobby".into(), events: vec![event], more: false };
     world.output(Output::Reply { to: id, reply: history });
     assert!(!world.shard.may_read(slot));
     let empty = open(&mut world, 2, Via::Tcp);
-    assert!(read(&mut world, empty, &"\n".repeat(200 * 1_024)));
+    assert!(read(&mut world, empty, &"\n".repeat(100 * 1_024)));
     assert!(read(&mut world, empty, &"\n".repeat(1_024)));
     assert!(!read(&mut world, empty, "\n"));
 }
