@@ -1,10 +1,18 @@
 //! Who may connect: counts of the connections there are, and the limits they are held against.
 
+mod log_limiter;
+mod notice;
+mod undecided;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+pub use log_limiter::LogLimiter;
+pub use notice::Notice;
+use undecided::Undecided;
 
 /// How many connections there may be. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,8 +23,12 @@ pub struct AdmissionLimits {
     pub connections_per_ip: Option<u32>,
     /// From one IPv6 network of 64 bits, which is what one customer usually has.
     pub connections_per_64: Option<u32>,
-    /// That have not said yet what they speak, or are at their TLS handshake.
+    /// That have not said yet what they speak, or are at their TLS handshake. Beyond it nobody is refused: the oldest of
+    /// the address that has most of them gives way.
     pub handshakes: Option<u32>,
+    /// UDP sessions of one IPv4 address, or of one IPv6 network of 64 bits. Loopback is counted in any case: a port
+    /// costs its owner nothing.
+    pub udp_sessions_per_ip: Option<u32>,
     /// Whether loopback addresses are counted like all others. They must be where a proxy on this
     /// machine is trusted to name its clients; else they are this machine's own programs.
     pub counts_loopback: bool,
@@ -34,9 +46,9 @@ pub enum AdmissionRefusal {
     /// The IPv6 network has its share.
     #[error("limits.connections_per_64 ({0}) reached")]
     Per64(u32),
-    /// Too many others are beginning just now.
-    #[error("limits.handshakes ({0}) reached")]
-    Handshakes(u32),
+    /// The address has its share of UDP sessions.
+    #[error("limits.udp_sessions_per_ip ({0}) reached")]
+    UdpPerIp(u32),
 }
 
 impl AdmissionRefusal {
@@ -47,7 +59,7 @@ impl AdmissionRefusal {
             Self::Total(_) => "connections_total",
             Self::PerIp(_) => "connections_per_ip",
             Self::Per64(_) => "connections_per_64",
-            Self::Handshakes(_) => "handshakes",
+            Self::UdpPerIp(_) => "udp_sessions_per_ip",
         }
     }
 }
@@ -68,52 +80,64 @@ impl Admission {
         Self { shared: Arc::new(Shared { limits, counts: Mutex::default() }) }
     }
 
-    /// Admits a connection from `ip`. It counts as a handshake until
-    /// [`Permit::finish_handshake`].
+    /// Admits a connection from `ip` at `now`. It counts as a handshake until [`Permit::finish_handshake`], or until
+    /// [`Permit::notice`] says that it has to give way to others.
     ///
     /// # Errors
     /// The first limit that is reached; nothing is counted then.
-    pub fn admit(&self, ip: IpAddr) -> Result<Permit, AdmissionRefusal> {
-        self.admit_from(self.shared.limits.place_of(ip))
+    pub fn admit(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
+        let seat = self.shared.limits.place_of(ip).map_or(Seat::Uncounted, Seat::Stream);
+        self.admit_to(seat, Some(Place::of(ip)), now)
     }
 
-    /// Admits a connection from a trusted proxy, which speaks for many addresses and is not held
-    /// to the limit of one. [`Permit::locate`] counts it once the proxy has named its client.
+    /// Admits a connection from a trusted proxy at `ip`, which speaks for many addresses and is not held to the limit of
+    /// one. [`Permit::locate`] counts it once the proxy has named its client.
     ///
     /// # Errors
     /// As [`admit`](Self::admit).
-    pub fn admit_proxy(&self) -> Result<Permit, AdmissionRefusal> {
-        self.admit_from(None)
+    pub fn admit_proxy(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
+        self.admit_to(Seat::Uncounted, Some(Place::of(ip)), now)
     }
 
-    /// How many connections there are.
+    /// Admits the UDP session of a port of `ip`, which counts like a connection for the whole server, and has a limit by
+    /// address of its own. It has no handshake.
+    ///
+    /// # Errors
+    /// The limit that is reached; nothing is counted then.
+    pub fn admit_datagrams(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
+        self.admit_to(Seat::Datagrams(Place::of(ip)), None, now)
+    }
+
+    /// Returns how many connections there are, UDP sessions among them.
     #[must_use]
     pub fn connections(&self) -> u32 {
         self.shared.counts().connections
     }
 
-    /// How many of them are at their handshake.
+    /// Returns how many of them are at their handshake.
     #[must_use]
-    pub fn handshakes(&self) -> u32 {
-        self.shared.counts().handshakes
+    pub fn handshakes(&self) -> usize {
+        self.shared.counts().undecided.len()
     }
 
-    fn admit_from(&self, place: Option<Place>) -> Result<Permit, AdmissionRefusal> {
+    /// `undecided` is where it is counted while it is at its handshake, if it has one.
+    fn admit_to(&self, seat: Seat, undecided: Option<Place>, now: Instant) -> Result<Permit, AdmissionRefusal> {
         let limits = &self.shared.limits;
         let mut counts = self.shared.counts();
         if let Some(max) = limits.connections_total.filter(|max| counts.connections >= *max) {
+            // Those who never say what they speak do not keep others out for as long as they may take for it.
+            counts.undecided.dismiss_one(now);
             return Err(AdmissionRefusal::Total(max));
         }
-        if let Some(max) = limits.handshakes.filter(|max| counts.handshakes >= *max) {
-            return Err(AdmissionRefusal::Handshakes(max));
-        }
-        if let Some(place) = place {
-            counts.enter(place, limits)?;
-        }
+        counts.enter(seat, limits)?;
         counts.connections += 1;
-        counts.handshakes += 1;
+        let handshake = undecided.map(|place| {
+            let notice = Arc::new(Notice::default());
+            let serial = counts.begin_handshake(place, limits, notice.clone(), now);
+            Box::new(Handshake { serial, notice })
+        });
         drop(counts);
-        Ok(Permit { shared: Arc::clone(&self.shared), place, is_handshake: true })
+        Ok(Permit { shared: Arc::clone(&self.shared), seat, handshake })
     }
 }
 
@@ -121,30 +145,40 @@ impl Admission {
 #[derive(Debug)]
 pub struct Permit {
     shared: Arc<Shared>,
-    place: Option<Place>,
-    is_handshake: bool,
+    seat: Seat,
+    /// Only while it is undecided, so that a connection that goes on owns nothing for it.
+    handshake: Option<Box<Handshake>>,
+}
+
+#[derive(Debug)]
+struct Handshake {
+    serial: u64,
+    notice: Arc<Notice>,
 }
 
 impl Permit {
+    /// Returns what is notified when the connection has to give way before its handshake is done.
+    #[must_use]
+    pub fn notice(&self) -> Arc<Notice> {
+        self.handshake.as_ref().map(|handshake| handshake.notice.clone()).unwrap_or_default()
+    }
+
     /// The connection has said what it speaks, and its TLS handshake is done if there was one.
     /// A second call does nothing.
     pub fn finish_handshake(&mut self) {
-        if std::mem::replace(&mut self.is_handshake, false) {
-            self.shared.counts().handshakes -= 1;
+        if let Some(handshake) = self.handshake.take() {
+            self.shared.counts().undecided.leave(handshake.serial);
         }
     }
 
-    /// The connection, which was silent and had been counted as one whose handshake is done, says what it speaks now.
-    ///
-    /// # Errors
-    /// [`AdmissionRefusal::Handshakes`]: too many others are doing so; it is to be closed.
-    pub fn resume_handshake(&mut self) -> Result<(), AdmissionRefusal> {
-        let mut counts = self.shared.counts();
-        if let Some(max) = self.shared.limits.handshakes.filter(|max| counts.handshakes >= *max) {
-            return Err(AdmissionRefusal::Handshakes(max));
+    /// The connection from `ip`, which was silent and had been counted as one whose handshake is done, says what it
+    /// speaks now. `notice` is what it was told with before.
+    pub fn resume_handshake(&mut self, ip: IpAddr, notice: &Arc<Notice>, now: Instant) {
+        if self.handshake.is_none() {
+            let limits = &self.shared.limits;
+            let serial = self.shared.counts().begin_handshake(Place::of(ip), limits, notice.clone(), now);
+            self.handshake = Some(Box::new(Handshake { serial, notice: notice.clone() }));
         }
-        counts.handshakes += u32::from(!std::mem::replace(&mut self.is_handshake, true));
-        Ok(())
     }
 
     /// Counts the connection at `ip`, which its proxy has named, in place of where it was counted
@@ -153,16 +187,14 @@ impl Permit {
     /// # Errors
     /// [`AdmissionRefusal::PerIp`] or [`AdmissionRefusal::Per64`]; it then stays where it was.
     pub fn locate(&mut self, ip: IpAddr) -> Result<(), AdmissionRefusal> {
-        let place = self.shared.limits.place_of(ip);
-        if place == self.place {
-            return Ok(());
-        }
+        let seat = self.shared.limits.place_of(ip).map_or(Seat::Uncounted, Seat::Stream);
         let mut counts = self.shared.counts();
-        if let Some(place) = place {
-            counts.enter(place, &self.shared.limits)?;
+        if seat != self.seat {
+            counts.enter(seat, &self.shared.limits)?;
+            counts.leave(std::mem::replace(&mut self.seat, seat));
         }
-        if let Some(left) = std::mem::replace(&mut self.place, place) {
-            counts.leave(left);
+        if let Some(handshake) = &self.handshake {
+            counts.undecided.relocate(handshake.serial, Place::of(ip));
         }
         Ok(())
     }
@@ -172,10 +204,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.shared.counts();
         counts.connections -= 1;
-        counts.handshakes -= u32::from(self.is_handshake);
-        if let Some(place) = self.place {
-            counts.leave(place);
+        if let Some(handshake) = &self.handshake {
+            counts.undecided.leave(handshake.serial);
         }
+        counts.leave(self.seat);
     }
 }
 
@@ -195,40 +227,69 @@ impl Shared {
 #[derive(Debug, Default)]
 struct Counts {
     connections: u32,
-    handshakes: u32,
+    undecided: Undecided,
     /// Connections by where they come from; no row is 0.
     by_place: HashMap<Place, u32>,
+    /// UDP sessions, likewise.
+    datagrams_by_place: HashMap<Place, u32>,
 }
 
 impl Counts {
-    fn enter(&mut self, place: Place, limits: &AdmissionLimits) -> Result<(), AdmissionRefusal> {
-        let count = self.by_place.get(&place).copied().unwrap_or(0);
-        match place {
-            Place::V4(_) => match limits.connections_per_ip {
-                Some(max) if count >= max => return Err(AdmissionRefusal::PerIp(max)),
-                Some(_) | None => {}
-            },
-            Place::V6Net(_) => match limits.connections_per_64 {
-                Some(max) if count >= max => return Err(AdmissionRefusal::Per64(max)),
-                Some(_) | None => {}
-            },
+    fn enter(&mut self, seat: Seat, limits: &AdmissionLimits) -> Result<(), AdmissionRefusal> {
+        let (rows, place, max, refusal): (_, _, _, fn(u32) -> AdmissionRefusal) = match seat {
+            Seat::Uncounted => return Ok(()),
+            Seat::Stream(place @ Place::V4(_)) => {
+                (&mut self.by_place, place, limits.connections_per_ip, AdmissionRefusal::PerIp)
+            }
+            Seat::Stream(place @ Place::V6Net(_)) => {
+                (&mut self.by_place, place, limits.connections_per_64, AdmissionRefusal::Per64)
+            }
+            Seat::Datagrams(place) => {
+                (&mut self.datagrams_by_place, place, limits.udp_sessions_per_ip, AdmissionRefusal::UdpPerIp)
+            }
+        };
+        let count = rows.get(&place).copied().unwrap_or(0);
+        if let Some(max) = max.filter(|max| count >= *max) {
+            return Err(refusal(max));
         }
-        self.by_place.insert(place, count + 1);
+        rows.insert(place, count + 1);
         Ok(())
     }
 
-    fn leave(&mut self, place: Place) {
-        if let Entry::Occupied(mut row) = self.by_place.entry(place) {
+    fn leave(&mut self, seat: Seat) {
+        let (rows, place) = match seat {
+            Seat::Uncounted => return,
+            Seat::Stream(place) => (&mut self.by_place, place),
+            Seat::Datagrams(place) => (&mut self.datagrams_by_place, place),
+        };
+        if let Entry::Occupied(mut row) = rows.entry(place) {
             *row.get_mut() -= 1;
             if *row.get() == 0 {
                 row.remove();
             }
         }
     }
+
+    fn begin_handshake(&mut self, place: Place, limits: &AdmissionLimits, notice: Arc<Notice>, now: Instant) -> u64 {
+        if let Some(max) = limits.handshakes {
+            self.undecided.make_room(max, now);
+        }
+        self.undecided.enter(place, now, notice)
+    }
+}
+
+/// Where a connection is counted beside the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    /// Nowhere: this machine's own programs, and proxies that have not named their clients.
+    Uncounted,
+    Stream(Place),
+    /// A UDP session.
+    Datagrams(Place),
 }
 
 /// Where connections are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
     V4(Ipv4Addr),
     /// The first 64 bits.
@@ -257,167 +318,5 @@ fn network_64(ip: Ipv6Addr) -> u64 {
     (ip.to_bits() >> 64) as u64
 }
 
-/// Lets one of many equal lines into the log in each span of time, and counts the others.
-///
-/// Whoever connects a thousand times a second must not fill the disk with what is said about it.
-#[derive(Debug, Clone)]
-pub struct LogLimiter {
-    interval: Duration,
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl LogLimiter {
-    /// One line in each `interval`.
-    #[must_use]
-    pub const fn new(interval: Duration) -> Self {
-        Self { interval, last: None, suppressed: 0 }
-    }
-
-    /// Something happened at `now`. If it may be logged: how many times it happened since the last
-    /// line without a line of its own.
-    pub fn note(&mut self, now: Instant) -> Option<u64> {
-        let is_due = self.last.is_none_or(|last| now.saturating_duration_since(last) >= self.interval);
-        if is_due {
-            self.last = Some(now);
-            Some(std::mem::take(&mut self.suppressed))
-        } else {
-            self.suppressed += 1;
-            None
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const LIMITS: AdmissionLimits = AdmissionLimits {
-        connections_total: Some(5),
-        connections_per_ip: Some(2),
-        connections_per_64: Some(3),
-        handshakes: None,
-        counts_loopback: false,
-    };
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn each_limit_is_named_and_given_back() {
-        let admission = Admission::new(LIMITS);
-        let first = admission.admit(ip("192.0.2.1")).unwrap();
-        let _second = admission.admit(ip("::ffff:192.0.2.1")).unwrap();
-        assert_eq!(admission.admit(ip("192.0.2.1")).unwrap_err(), AdmissionRefusal::PerIp(2));
-        let _other = admission.admit(ip("192.0.2.2")).unwrap();
-        drop(first);
-        let _again = admission.admit(ip("192.0.2.1")).unwrap();
-        let _v6 = admission.admit(ip("2001:db8::1")).unwrap();
-        let _loopback = admission.admit(ip("::1")).unwrap();
-        assert_eq!(admission.admit(ip("2001:db8::2")).unwrap_err(), AdmissionRefusal::Total(5));
-        assert_eq!(admission.connections(), 5);
-        assert_eq!(AdmissionRefusal::Total(5).to_string(), "limits.connections_total (5) reached");
-    }
-
-    #[test]
-    fn ipv6_is_counted_by_its_network() {
-        let admission = Admission::new(LIMITS);
-        let permits: Vec<Permit> =
-            ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::"].map(|text| admission.admit(ip(text)).unwrap()).into();
-        assert_eq!(admission.admit(ip("2001:db8::4")).unwrap_err(), AdmissionRefusal::Per64(3));
-        admission.admit(ip("2001:db8:0:1::1")).unwrap();
-        drop(permits);
-        assert!(admission.shared.counts().by_place.is_empty());
-    }
-
-    #[test]
-    fn loopback_is_exempt_unless_it_is_to_be_counted() {
-        let exempt = Admission::new(LIMITS);
-        let counted = Admission::new(AdmissionLimits { counts_loopback: true, ..LIMITS });
-        for text in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            let permits: Vec<_> = (0..5).map(|_| exempt.admit(ip(text)).unwrap()).collect();
-            assert_eq!(exempt.admit(ip(text)).unwrap_err(), AdmissionRefusal::Total(5));
-            drop(permits);
-            let results: Vec<_> = (0..5).map(|_| counted.admit(ip(text))).collect();
-            assert!(results.iter().any(Result::is_err), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_handshake_counts_until_it_is_finished_or_dropped() {
-        let admission = Admission::new(AdmissionLimits { handshakes: Some(2), ..AdmissionLimits::default() });
-        let mut first = admission.admit(ip("192.0.2.1")).unwrap();
-        let second = admission.admit(ip("192.0.2.1")).unwrap();
-        let refusal = admission.admit(ip("192.0.2.1")).unwrap_err();
-        assert_eq!((refusal, refusal.limit()), (AdmissionRefusal::Handshakes(2), "handshakes"));
-        first.finish_handshake();
-        first.finish_handshake();
-        assert_eq!(admission.handshakes(), 1);
-        drop(second);
-        assert_eq!((admission.handshakes(), admission.connections()), (0, 1));
-    }
-
-    #[test]
-    fn a_proxied_connection_is_counted_where_its_client_is() {
-        let admission = Admission::new(LIMITS);
-        let mut permits: Vec<Permit> = (0..3).map(|_| admission.admit_proxy().unwrap()).collect();
-        permits[0].locate(ip("192.0.2.1")).unwrap();
-        permits[1].locate(ip("192.0.2.1")).unwrap();
-        permits[1].locate(ip("192.0.2.1")).unwrap();
-        let refusal = permits[2].locate(ip("192.0.2.1")).unwrap_err();
-        assert_eq!(refusal, AdmissionRefusal::PerIp(2));
-        permits[1].locate(ip("192.0.2.2")).unwrap();
-        permits[2].locate(ip("192.0.2.1")).unwrap();
-        drop(permits);
-        assert!(admission.shared.counts().by_place.is_empty());
-        assert_eq!(admission.connections(), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_comes_and_goes_all_is_given_back(
-            steps in prop::collection::vec((0_u8..4, 0_u8..6), 0..200),
-        ) {
-            let admission = Admission::new(LIMITS);
-            let mut permits: Vec<Permit> = Vec::new();
-            for (step, which) in steps {
-                let from = [
-                    "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "127.0.0.1", "::1",
-                ][usize::from(which)];
-                let at = usize::from(which) % permits.len().max(1);
-                match step {
-                    0 => permits.extend(admission.admit(ip(from))),
-                    1 => permits.extend(admission.admit_proxy()),
-                    2 => if let Some(permit) = permits.get_mut(at) {
-                        permit.finish_handshake();
-                        let _ = permit.locate(ip(from));
-                    },
-                    _ => if at < permits.len() {
-                        permits.swap_remove(at);
-                    },
-                }
-                prop_assert_eq!(admission.connections() as usize, permits.len());
-                prop_assert!(permits.len() <= 5);
-                for (place, count) in &admission.shared.counts().by_place {
-                    let max = match place { Place::V4(_) => 2, Place::V6Net(_) => 3 };
-                    prop_assert!((1..=max).contains(count));
-                }
-            }
-            permits.clear();
-            prop_assert_eq!((admission.connections(), admission.handshakes()), (0, 0));
-            prop_assert!(admission.shared.counts().by_place.is_empty());
-        }
-    }
-
-    #[test]
-    fn one_line_a_second_and_the_number_of_the_others() {
-        let mut limiter = LogLimiter::new(Duration::from_secs(1));
-        let start = Instant::now();
-        let at = |millis| start + Duration::from_millis(millis);
-        let said: Vec<_> = [0, 1, 999, 1000, 1500, 5000, 5001].map(|m| limiter.note(at(m))).into();
-        assert_eq!(said, [Some(0), None, None, Some(2), None, Some(1), None]);
-    }
-}
+mod tests;

@@ -186,6 +186,11 @@ impl Metrics {
         }
     }
 
+    /// Somebody ran into the setting `limits.` and this name.
+    pub fn limited(&self, limit: &'static str) {
+        self.limits.get_or_create(&Named { limit }).inc();
+    }
+
     /// A batch was applied.
     pub fn batch(&self, commands: usize, stored: u64, refused: &[Code], counts: &Counts) {
         self.commands.inc_by(commands as u64);

@@ -69,17 +69,13 @@ impl Socket {
         Self { tcp: LazyStream::new(tcp), tls: None }
     }
 
-    /// Begins TLS on a socket from which `first` was read already.
+    /// Begins TLS on a socket; [`Socket::handshake`] goes through with it.
     ///
     /// # Errors
-    /// What was read is not TLS.
-    pub(crate) fn tls(tcp: LazyStream, config: Arc<rustls::ServerConfig>, mut first: &[u8]) -> io::Result<Self> {
+    /// The configuration cannot be used.
+    pub(crate) fn tls(tcp: LazyStream, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
         let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
         tls.set_buffer_limit(Some(TLS_BUFFER));
-        while !first.is_empty() {
-            tls.read_tls(&mut first)?;
-            tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        }
         Ok(Self { tcp, tls: Some(Box::new(RefCell::new(tls))) })
     }
 
@@ -89,12 +85,17 @@ impl Socket {
         self.tls.as_ref().is_some_and(|tls| tls.borrow().alpn_protocol() == Some(b"http/1.1"))
     }
 
-    /// Goes through the TLS handshake.
+    /// Goes through the TLS handshake, of which `first` was read already.
     ///
     /// # Errors
     /// The peer left, or is no TLS client that we understand; it was sent the alert that says so.
-    pub(crate) async fn handshake(&self) -> io::Result<()> {
+    pub(crate) async fn handshake(&self, mut first: &[u8]) -> io::Result<()> {
         let Some(tls) = &self.tls else { return Ok(()) };
+        while !first.is_empty() {
+            let mut tls = tls.borrow_mut();
+            tls.read_tls(&mut first)?;
+            self.process(&mut tls)?;
+        }
         loop {
             let (handshaking, wants_write) = {
                 let mut tls = tls.borrow_mut();
@@ -252,14 +253,19 @@ impl<T: Tcp> Socket<T> {
     /// Reads from the network into TLS; 0 is the end.
     fn receive_tls(&self, tls: &mut ServerConnection) -> io::Result<usize> {
         let count = tls.read_tls(&mut Wire(&self.tcp))?;
+        self.process(tls)?;
+        Ok(count)
+    }
+
+    /// Takes in what was read of TLS, and sends what TLS itself has to say: tickets, key updates, the goodbye, and the
+    /// alert that says what is wrong.
+    fn process(&self, tls: &mut ServerConnection) -> io::Result<()> {
         if let Err(error) = tls.process_new_packets() {
-            // The alert that says what is wrong; the connection is over either way.
+            // The connection is over either way.
             let _ = send_tls(&self.tcp, tls);
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
-        // What TLS itself has to say: tickets, key updates, the goodbye.
-        send_tls(&self.tcp, tls)?;
-        Ok(count)
+        send_tls(&self.tcp, tls)
     }
 }
 

@@ -298,14 +298,21 @@ settings! {
         batch_commands: u32 = 1_024, in 1..=1_000_000, unit "commands";
         /// The same, in bytes.
         batch_bytes: Bytes = Bytes::mib(4), in Bytes::kib(64)..=Bytes::gib(1);
-        /// Connections to the whole server, and as many sessions that poll (Socket.IO). More are closed at once.
+        /// Connections to the whole server, and as many sessions that poll (Socket.IO). More are closed at once. Where the
+        /// system allows fewer descriptors (`ulimit -n`), there may be fewer, as the log says at the start.
         connections_total: Option<u32> = Some(100_000), in 1..=10_000_000, unit "connections";
         /// Connections from one IPv4 address, and as many sessions that poll (Socket.IO). Loopback is exempt unless
         /// proxies are trusted.
         connections_per_ip: Option<u32> = Some(64), in 1..=10_000_000, unit "connections";
         /// The same from one IPv6 network of 64 bits, which is what one customer usually has.
         connections_per_64: Option<u32> = Some(256), in 1..=10_000_000, unit "connections";
-        /// Connections that have not said yet what they speak, or are at their TLS handshake.
+        /// UDP sessions of one IPv4 address, or of one IPv6 network of 64 bits, loopback among them; each counts as a
+        /// connection of `limits.connections_total`, too. Beyond it, a new port takes the place of one that has been
+        /// silent for ten seconds; if there is none, it is refused.
+        udp_sessions_per_ip: Option<u32> = Some(64), in 1..=10_000_000, unit "sessions";
+        /// Connections that have not said yet what they speak, or are at their TLS handshake. Nobody is refused beyond
+        /// it: the oldest of the address that has most of them is closed once it has had three seconds to speak. Eight
+        /// times as many may be there for that time.
         handshakes: Option<u32> = Some(1_024), in 1..=1_000_000, unit "connections";
         /// The time for a TLS or WebSocket handshake, and for first bytes that do not yet say what they begin.
         handshake_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
@@ -313,6 +320,13 @@ settings! {
         header_timeout: Millis = Millis::seconds(10), in Millis(100)..=Millis::minutes(10);
         /// The size of the head of an HTTP request. Larger: 431.
         header_bytes: Bytes = Bytes::kib(16), in Bytes::kib(8)..=Bytes::mib(1);
+        /// The time for the body of an HTTP request. Then: 408. An answer of which the client takes nothing for as long
+        /// is given up.
+        body_timeout: Millis = Millis::minutes(1), in Millis(100)..=Millis::hours(1);
+        /// Memory for bodies, for heads that come in pieces, and for the parts of files that are under way, of all HTTP
+        /// requests together. One address may have as much of it as is free. Beyond it a request waits, and is refused
+        /// (503) when it has waited for `limits.body_timeout`.
+        http_bytes_total: Bytes = Bytes::mib(64), in Bytes::mib(1)..=Bytes::gib(1_024);
         /// A connection that sends nothing for this long is closed.
         idle_timeout: Option<Millis> = None, in Millis::seconds(1)..=Millis::days(30);
         /// How long a session waits for its client after the connection was cut. 0s: not at all.

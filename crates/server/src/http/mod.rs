@@ -253,7 +253,7 @@ pub(crate) fn say_timeout(socket: &Socket) {
 }
 
 /// Ends a connection when what was sent is read: closing with unread bytes would reset it, and lose the answer.
-async fn close(socket: &Socket) {
+pub(crate) async fn close(socket: &Socket) {
     socket.shut();
     // Who still sends after that is cut off.
     let _ = timeout(LINGER, drain(socket)).await;

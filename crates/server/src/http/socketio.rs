@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 use switchboard_protocols::conversation::{self, Carrier, Client, Sockets, Upper};
 use switchboard_protocols::engineio::request::{self, Ask, Query, Refused};
 use switchboard_protocols::engineio::{Settings, Sid};
@@ -239,9 +240,12 @@ impl Endpoint {
     }
 
     fn open(&self, arrivals: &Arrivals, local: &Rc<Local>, query: &Query, peer: SocketAddr) -> Answer {
-        let permit = match arrivals.pollers.admit(peer.ip()) {
+        let permit = match arrivals.pollers.admit(peer.ip(), Instant::now()) {
             Ok(permit) => permit,
-            Err(refusal) => return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n")),
+            Err(refusal) => {
+                arrivals.site.metrics.limited(refusal.limit());
+                return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n"));
+            }
         };
         match self.begin(query, local, Framing::Polling) {
             Ok((sid, carrier)) => payload(local.open_polling(sid, carrier, peer, permit)),

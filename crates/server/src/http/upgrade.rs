@@ -30,7 +30,7 @@ pub(super) async fn switch_over(
     let arrivals = &local.environment.arrivals;
     match switch {
         Switch::WebSocket(Upgrade { compression, language, peer }) => {
-            permit.locate(peer.ip()).map_err(io::Error::other)?;
+            permit.locate(peer.ip()).map_err(|refusal| arrivals.refused(&refusal))?;
             let opening = Opening {
                 conversation: conversation::websocket(&arrivals.conversations, compression, language, local.tick()),
                 via: Via::WebSocket,
@@ -44,7 +44,7 @@ pub(super) async fn switch_over(
             Ok(())
         }
         Switch::Engine(promise) => {
-            permit.locate(promise.peer.ip()).map_err(io::Error::other)?;
+            permit.locate(promise.peer.ip()).map_err(|refusal| arrivals.refused(&refusal))?;
             // Whoever promised is there.
             let endpoint = arrivals.socketio.as_ref().ok_or(io::ErrorKind::NotFound)?;
             go_on(endpoint, local, socket, permit, head, left, &promise).await

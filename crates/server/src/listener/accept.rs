@@ -48,18 +48,20 @@ impl Door {
                 }
             };
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            let now = Instant::now();
             let permit = if self.arrivals.is_proxy(peer.ip()) {
-                self.admission.admit_proxy()
+                self.admission.admit_proxy(peer.ip(), now)
             } else {
-                self.admission.admit(peer.ip())
+                self.admission.admit(peer.ip(), now)
             };
             let permit = match permit {
                 Ok(permit) => permit,
                 Err(refusal) => {
-                    if let Some(skipped) = refusals.note(Instant::now()) {
+                    if let Some(skipped) = refusals.note(now) {
                         tracing::warn!(address = %peer, %refusal, skipped, "connection refused");
                     }
                     self.metrics.closed(switchboard_core::CloseReason::TooManyConnections);
+                    self.metrics.limited(refusal.limit());
                     continue;
                 }
             };

@@ -100,6 +100,11 @@ impl First {
         self.0.is_empty()
     }
 
+    /// Returns the first byte that begins something, if there is one.
+    pub(super) fn begins_with(&self) -> Option<u8> {
+        self.0.get(skipped(&self.0)).copied()
+    }
+
     /// An empty line is no word, and neither is what nobody sees: it decides as little as silence does.
     fn is_no_word(&self) -> bool {
         !matches!(self.0.first(), Some(0)) && skipped(&self.0) == self.0.len()

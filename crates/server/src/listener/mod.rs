@@ -2,10 +2,11 @@
 
 pub(crate) mod accept;
 mod first_bytes;
+mod giving_way;
 mod proxy;
 pub(crate) mod silence;
 
-use crate::admission::{Admission, Permit};
+use crate::admission::{Admission, AdmissionRefusal, Permit};
 use crate::config::Pin;
 use crate::http::socketio::Endpoint;
 use crate::http::{Site, Visitor};
@@ -14,13 +15,15 @@ use crate::shard::driver::{Local, ShardHandle};
 use crate::socket::Socket;
 use crate::udp::gate::Gate;
 use first_bytes::{First, Said};
+use giving_way::{GaveWay, unless_noticed};
 use ipnet::IpNet;
 use silence::Silence;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use switchboard_core::Via;
 use switchboard_protocols::{Conversation, Frame, Language, Settings, conversation};
 use tokio::time::timeout;
@@ -56,7 +59,8 @@ pub struct Arrivals {
     /// All shards, for requests that concern another one.
     pub shards: Vec<ShardHandle>,
     pub udp_gate: Gate,
-    pub udp_sessions_max: usize,
+    /// Counts all connections, and UDP sessions with them.
+    pub admission: Admission,
     pub udp_idle_ms: u64,
     pub idle_ms: u64,
     pub handshake_timeout: Duration,
@@ -90,10 +94,14 @@ impl Arrivals {
         conversation::datagram(&self.conversations, None)
     }
 
-    /// What is answered to a datagram of somebody who has no conversation, and meant it as words.
+    /// What is answered to a datagram of somebody who has no conversation, and meant it as words or as an object.
     #[must_use]
-    pub fn datagram_refusal(&self, reason: switchboard_core::CloseReason) -> Frame {
-        let mut words = conversation::datagram(&self.conversations, Some(conversation::Choice::Text));
+    pub fn datagram_refusal(&self, reason: switchboard_core::CloseReason, datagram: &[u8]) -> Frame {
+        let choice = match datagram.first() {
+            Some(b'{') => conversation::Choice::Json,
+            _ => conversation::Choice::Text,
+        };
+        let mut words = conversation::datagram(&self.conversations, Some(choice));
         words.farewell(reason).unwrap_or_default()
     }
 
@@ -110,6 +118,10 @@ impl Arrivals {
         match self.begin(local, accepted).await {
             Ok(()) => Some(()),
             Err(error) => {
+                if gave_way(&error) {
+                    self.site.metrics.limited("handshakes");
+                    self.site.log_refusal(Route { peer, local: peer, proxied: false }, &GaveWay.to_string());
+                }
                 note_end(local, peer, &error);
                 None
             }
@@ -123,36 +135,82 @@ impl Arrivals {
         let socket = Socket::plain(stream);
         let mut route = Route { peer, local: at, proxied: self.is_proxy(peer.ip()) };
         let mut first = First::default();
+        let notice = permit.notice();
         if route.proxied && self.proxy_protocol {
-            let named = timeout(self.handshake_timeout, proxy::read(&socket)).await.map_err(|_| proxy::missing());
-            let named = named.flatten().inspect_err(|error| {
+            let named = Box::pin(async {
+                let named = timeout(self.handshake_timeout, proxy::read(&socket)).await;
+                named.map_err(|_| proxy::missing()).flatten()
+            });
+            let named = unless_noticed(&notice, named).await.inspect_err(|error| {
                 if error.kind() == io::ErrorKind::InvalidData {
                     self.site.log_refusal(route, &error.to_string());
                 }
             })?;
             if let Some(client) = named {
-                permit.locate(client.ip()).map_err(io::Error::other)?;
+                permit.locate(client.ip()).map_err(|refusal| self.refused(&refusal))?;
                 route.peer = SocketAddr::new(client.ip().to_canonical(), client.port());
             }
             route.proxied = false;
         }
         let expects_tls = self.tls.is_some() && !route.peer.ip().to_canonical().is_loopback();
         let quiet = if expects_tls { silence::IN_TLS } else { Silence::quiet(peer) };
-        let said = self.listen(&socket, &mut first, &mut permit, &route, pin, quiet).await?;
+        let said = {
+            let listening = pin!(self.listen(&socket, &mut first, &mut permit, &route, pin, quiet));
+            unless_noticed(&notice, listening).await
+        };
+        let said = self.told(said, &socket, &first, pin)?;
+        let arrival = Arrival { socket, route, permit, pin };
         match said {
-            Said::Tls => {
-                let Some(tls) = &self.tls else { return Err(foreign("TLS, and there is no certificate here")) };
-                let socket = Socket::tls(socket.into_tcp(), tls.clone(), &first.take())?;
-                timeout(self.handshake_timeout, socket.handshake()).await??;
-                let said = if socket.is_http_by_alpn() {
-                    Said::Http
-                } else {
-                    self.listen(&socket, &mut first, &mut permit, &route, pin, silence::IN_TLS).await?
-                };
-                self.enter(local, Arrival { socket, route, permit, pin }, said, first)
-            }
-            said => self.enter(local, Arrival { socket, route, permit, pin }, said, first),
+            Said::Tls => Box::pin(self.begin_tls(local, arrival, first)).await,
+            said => self.enter(local, arrival, said, first),
         }
+    }
+
+    /// Goes through the TLS handshake that begins with `first`, and finds out what is spoken inside.
+    async fn begin_tls(&self, local: &Rc<Local>, arrival: Arrival, mut first: First) -> io::Result<()> {
+        let Arrival { socket, route, mut permit, pin } = arrival;
+        let Some(tls) = &self.tls else {
+            giving_way::alert(&socket);
+            crate::http::close(&socket).await;
+            return Err(foreign("TLS, and there is no certificate here"));
+        };
+        let socket = Socket::tls(socket.into_tcp(), tls.clone())?;
+        let hello = first.take();
+        let notice = permit.notice();
+        let shaken = {
+            let shaking = pin!(async { timeout(self.handshake_timeout, socket.handshake(&hello)).await? });
+            unless_noticed(&notice, shaking).await
+        };
+        if let Err(error) = shaken {
+            // The alert that says what is wrong was sent: closing with unread bytes would reset it away.
+            crate::http::close(&socket).await;
+            return Err(error);
+        }
+        let said = if socket.is_http_by_alpn() {
+            Said::Http
+        } else {
+            let said = {
+                let inside = self.listen(&socket, &mut first, &mut permit, &route, pin, silence::IN_TLS);
+                unless_noticed(&notice, pin!(inside)).await
+            };
+            self.told(said, &socket, &first, pin)?
+        };
+        self.enter(local, Arrival { socket, route, permit, pin }, said, first)
+    }
+
+    /// Tells a connection that has to give way before it is known what it speaks why.
+    fn told<T>(&self, said: io::Result<T>, socket: &Socket, first: &First, pin: Pin) -> io::Result<T> {
+        said.inspect_err(|error| {
+            if gave_way(error) {
+                giving_way::tell(socket, first, pin, &self.conversations);
+            }
+        })
+    }
+
+    /// Counts a connection that its limit refuses.
+    pub(crate) fn refused(&self, refusal: &AdmissionRefusal) -> io::Error {
+        self.site.metrics.limited(refusal.limit());
+        io::Error::other(*refusal)
     }
 
     /// Finds out what a connection speaks, by its first bytes or by `quiet`, so much silence.
@@ -209,13 +267,14 @@ impl Arrivals {
         if !may_ask_later {
             return Ok(None);
         }
+        let notice = permit.notice();
         permit.finish_handshake();
         let held = &self.site.metrics.held_back;
         held.inc();
         let has_spoken = first.await_byte(socket, self.silence.hold()).await;
         held.dec();
         if has_spoken? {
-            permit.resume_handshake().map_err(io::Error::other)?;
+            permit.resume_handshake(route.peer.ip(), &notice, Instant::now());
             return first.read(socket, quiet, self.handshake_timeout).await.map(Some);
         }
         Ok(None)
@@ -232,7 +291,10 @@ impl Arrivals {
                 crate::http::receive(local.clone(), Box::new(visitor), first.take());
                 return Ok(());
             }
-            Said::Tls => return Err(foreign("TLS inside TLS")),
+            Said::Tls => {
+                socket.shut();
+                return Err(foreign("TLS inside TLS"));
+            }
             Said::Json => Language::Json,
             Said::Text | Said::Silence => Language::Text(self.conversations.text_style),
         };
@@ -297,6 +359,11 @@ impl From<Left> for io::Error {
 
 fn is_of_no_account(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|reason| reason.is::<Left>())
+}
+
+/// Whether a connection ended because others wanted its place.
+fn gave_way(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|reason| reason.is::<GaveWay>())
 }
 
 fn foreign(what: &'static str) -> io::Error {

@@ -276,8 +276,7 @@ impl House {
             // Nobody listens only when the process ends already.
             let _ = tell.send(end);
         })?;
-        let admission = Admission::new(admission_limits(config));
-        let door = Door { admission, arrivals, shards: handles, metrics };
+        let door = Door { admission: arrivals.admission.clone(), arrivals, shards: handles, metrics };
         Ok(Self { mailbox, door, ready, ended })
     }
 
@@ -342,6 +341,7 @@ fn admission_limits(config: &Config) -> AdmissionLimits {
         connections_per_ip: limits.connections_per_ip,
         connections_per_64: limits.connections_per_64,
         handshakes: limits.handshakes,
+        udp_sessions_per_ip: limits.udp_sessions_per_ip,
         counts_loopback: config.counts_loopback(),
     }
 }
@@ -402,7 +402,7 @@ fn arrivals(
         pollers: Admission::new(admission_limits(config)),
         shards: Vec::new(),
         udp_gate: Gate::new(key, senders),
-        udp_sessions_max: limits.connections_total.unwrap_or(u32::MAX) as usize,
+        admission: Admission::new(admission_limits(config)),
         udp_idle_ms: limits.udp_idle.0,
         idle_ms: limits.idle_timeout.map_or(0, |idle| idle.0),
         handshake_timeout: limits.handshake_timeout.duration(),

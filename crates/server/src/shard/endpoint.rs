@@ -3,15 +3,18 @@
 use super::driver::Local;
 use super::polling::Poll;
 use super::sockets::Stream;
+use super::udp_sessions::UdpSessions;
 use super::{Opening, Shard};
+use crate::admission::Permit;
+use crate::listener::Route;
 use crate::udp::gate;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use switchboard_core::Via;
+use std::time::Instant;
+use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::Frame;
 use switchboard_protocols::first::{Stranger, judge_datagram};
 use switchboard_sys::{BATCH_MAX, Seat, send_datagrams};
@@ -77,7 +80,7 @@ impl Table {
 /// A datagram socket and the sessions of the addresses that speak over it.
 pub(crate) struct Datagrams {
     socket: UdpSocket,
-    slots: RefCell<HashMap<Remote, u32>>,
+    sessions: RefCell<UdpSessions>,
     /// Taken from outboxes and not sent yet; never more than one batch for each turn of the shard.
     outgoing: RefCell<Vec<(SocketAddr, Bytes)>>,
     /// Slots that wait until the socket takes datagrams again.
@@ -94,7 +97,7 @@ impl Datagrams {
         };
         let datagrams = Rc::new(Self {
             socket,
-            slots: RefCell::default(),
+            sessions: RefCell::default(),
             outgoing: RefCell::default(),
             waiting: RefCell::default(),
             blocked: Cell::new(false),
@@ -121,7 +124,7 @@ impl Datagrams {
 
     fn receive(self: &Rc<Self>, local: &Rc<Local>, datagram: &mut [u8], from: SocketAddr) {
         let remote = Remote::Address(from);
-        let known = self.slots.borrow().get(&remote).copied();
+        let known = self.sessions.borrow().slot(&remote);
         if let Some(slot) = known {
             let now = local.tick();
             return local.with(|shard| shard.receive(now, slot, datagram));
@@ -131,11 +134,12 @@ impl Datagrams {
             match judge_datagram(datagram, arrivals.conversations.line_bytes) {
                 Stranger::Speech => self.begin(local, remote, Some(from), datagram),
                 Stranger::Nothing => {}
-                Stranger::Unreadable(reason) => {
-                    // Somebody of this machine waits for an answer; nothing is kept of them for it.
-                    let words = arrivals.datagram_refusal(reason);
+                // Somebody of this machine waits for an answer; nothing is kept of them for it.
+                Stranger::Unreadable(reason) if self.sessions.borrow_mut().may_try(local.tick()) => {
+                    let words = arrivals.datagram_refusal(reason, datagram);
                     let _ = self.socket.try_send_to(words.bytes(), from);
                 }
+                Stranger::Unreadable(_) => {}
             }
             return;
         }
@@ -153,15 +157,15 @@ impl Datagrams {
             }
         };
         let remote = Remote::Sender(name);
-        let slot = self.slots.borrow().get(&remote).copied();
+        let slot = self.sessions.borrow().slot(&remote);
         let [mut hello, mut join, mut message] = lines;
         let now = local.tick();
         let slot = match slot {
             Some(slot) => slot,
-            None if self.slots.borrow().len() >= SENDERS_MAX => return,
+            None if self.sessions.borrow().len() >= SENDERS_MAX => return,
             None => {
                 self.begin(local, remote.clone(), Some(from), &mut hello);
-                let Some(slot) = self.slots.borrow().get(&remote).copied() else { return };
+                let Some(slot) = self.sessions.borrow().slot(&remote) else { return };
                 local.with(|shard| shard.receive(now, slot, &mut join));
                 slot
             }
@@ -171,9 +175,13 @@ impl Datagrams {
 
     fn begin(self: &Rc<Self>, local: &Rc<Local>, remote: Remote, from: Option<SocketAddr>, first: &mut [u8]) {
         let arrivals = &local.environment.arrivals;
-        if self.slots.borrow().len() >= arrivals.udp_sessions_max {
-            return;
-        }
+        let permit = match remote {
+            Remote::Sender(_) => None,
+            Remote::Address(address) => match self.admit(local, address, first) {
+                Some(permit) => Some(permit),
+                None => return,
+            },
+        };
         let opening = Opening {
             conversation: arrivals.datagram(),
             via: Via::Udp,
@@ -184,14 +192,41 @@ impl Datagrams {
         };
         let now = local.tick();
         let slot = local.with(|shard| shard.open(now, opening));
-        self.slots.borrow_mut().insert(remote.clone(), slot);
+        self.sessions.borrow_mut().insert(remote.clone(), slot, permit);
         local.insert(slot, Endpoint::Datagram(self.clone(), Box::new(remote)));
         local.with(|shard| shard.receive(now, slot, first));
     }
 
+    /// Lets an address in that has no session, in place of a silent one of the same host if that has its share. `None`:
+    /// it is refused, and told so unless that was said often just now.
+    fn admit(&self, local: &Rc<Local>, from: SocketAddr, first: &[u8]) -> Option<Permit> {
+        let arrivals = &local.environment.arrivals;
+        let refusal = match arrivals.admission.admit_datagrams(from.ip(), Instant::now()) {
+            Ok(permit) => return Some(permit),
+            Err(refusal) => refusal,
+        };
+        let metrics = &local.environment.metrics;
+        metrics.limited(refusal.limit());
+        let now = local.tick();
+        let mut sessions = self.sessions.borrow_mut();
+        if !sessions.may_try(now) {
+            return None;
+        }
+        let heard = |slot: u32| local.peek(|shard| shard.heard(slot));
+        if let Some((slot, permit)) = sessions.replace(from, now, heard) {
+            local.with(|shard| shard.close(now, slot, CloseReason::Idle));
+            return Some(permit);
+        }
+        arrivals.site.log_refusal(Route { peer: from, local: from, proxied: false }, &refusal.to_string());
+        let words = arrivals.datagram_refusal(CloseReason::TooManyConnections, first);
+        // Whoever did not get it asks again.
+        let _ = self.socket.try_send_to(words.bytes(), from);
+        None
+    }
+
     /// An address's session is over.
     pub(super) fn forget(&self, remote: &Remote) {
-        self.slots.borrow_mut().remove(remote);
+        self.sessions.borrow_mut().remove(remote);
     }
 
     /// Takes what waits for one address, to be sent with everybody else's.

@@ -23,6 +23,7 @@ mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod udp_sessions;
 mod volatile;
 mod wheel;
 mod wires;
@@ -296,6 +297,12 @@ impl Shard {
     /// What the driver has to do; called until it gives nothing.
     pub fn take_wants(&mut self) -> Vec<Want> {
         std::mem::take(&mut self.wants)
+    }
+
+    /// Returns when a connection was heard last, if there is one in this slot.
+    #[must_use]
+    pub fn heard(&self, slot: u32) -> Option<Tick> {
+        self.connections.get(slot as usize).map(|connection| connection.heard)
     }
 
     /// Whether a socket should be read now. When not, [`Want::Resume`] says when it should be again.

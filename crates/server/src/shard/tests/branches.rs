@@ -373,7 +373,7 @@ fn what_was_missed_is_given_as_fast_as_it_is_taken() {
 
 #[test]
 fn namespaces_begin_at_a_bounded_rate_and_a_client_that_joins_and_leaves_without_end_is_closed() {
-    let costs = || crate::shard::cost::CostLimits {
+    let costs = || CostLimits {
         // Two are 800 units, and the two of the beginning are paid for by then.
         work: switchboard_core::cost::Rate::per_second(400, 800),
         ..Default::default()
