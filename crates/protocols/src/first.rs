@@ -40,6 +40,9 @@ const HTTP_METHODS: [&[u8]; 9] =
 /// What follows an HTTP method and a space: a path, `*`, or an absolute URL.
 const HTTP_TARGETS: [&[u8]; 3] = [b"/", b"*", b"http"];
 
+/// Spaces and tabs that may stand between them for it still to be meant as HTTP.
+const SPACES_MAX: usize = 5;
+
 /// HTTP/2 with prior knowledge, the PROXY protocol version 1, and SSH.
 const FOREIGN: [&[u8]; 3] = [b"PRI *", b"PROXY ", b"SSH-"];
 
@@ -225,8 +228,15 @@ fn judge_word(bytes: &[u8]) -> Verdict {
     }
     for method in HTTP_METHODS {
         match begins(bytes, method) {
-            Begin::Yes([]) | Begin::Yes([b' ']) | Begin::SoFar => undecided = true,
-            Begin::Yes([b' ', target @ ..]) => {
+            Begin::SoFar => undecided = true,
+            Begin::Yes(after) => {
+                // Nobody but a broken client puts more than one space there: HTTP tells it so.
+                let spaces = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+                let target = &after[spaces..];
+                if spaces > SPACES_MAX || (spaces == 0 && !after.is_empty()) {
+                    continue;
+                }
+                undecided |= target.is_empty();
                 for word in HTTP_TARGETS {
                     match begins(target, word) {
                         Begin::Yes(_) => return Verdict::Http,
@@ -235,7 +245,7 @@ fn judge_word(bytes: &[u8]) -> Verdict {
                     }
                 }
             }
-            Begin::Yes(_) | Begin::No => {}
+            Begin::No => {}
         }
     }
     if undecided { Verdict::Undecided } else { Verdict::Text }
@@ -288,6 +298,13 @@ mod tests {
             (b"CONNECT http", Verdict::Http),
             (b"GET htt", Verdict::Undecided),
             (b"GET up", Verdict::Text),
+            (b"GET  ", Verdict::Undecided),
+            (b"GET  /", Verdict::Http),
+            (b"GET\t/", Verdict::Http),
+            (b"OPTIONS     htt", Verdict::Undecided),
+            (b"OPTIONS     http", Verdict::Http),
+            (b"GET      /", Verdict::Text),
+            (b"GET  the milk", Verdict::Text),
             (b"GET\n", Verdict::Text),
             (b"GETTING", Verdict::Text),
             (b"get /", Verdict::Text),

@@ -8,7 +8,9 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use switchboard_sys::LazyStream;
+use tokio::time::timeout;
 
 /// Plaintext that rustls may hold encrypted and unsent: two records, so that a slow reader's bytes wait in its outbox,
 /// where they are counted, and not here.
@@ -145,11 +147,22 @@ impl Socket {
         }
     }
 
-    /// Sends bytes, and others behind them, to their end.
+    /// Waits until the socket takes something, or has failed. What TLS holds goes first.
     ///
     /// # Errors
     /// The peer is gone.
-    pub(crate) async fn send(&self, mut first: &[u8], mut then: &[u8]) -> io::Result<()> {
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        while !self.try_flush()? {
+            poll_fn(|context| self.tcp.poll_write_ready(context)).await?;
+        }
+        poll_fn(|context| self.tcp.poll_write_ready(context)).await
+    }
+
+    /// Sends bytes, and others behind them, to their end.
+    ///
+    /// # Errors
+    /// The peer is gone, or took nothing for as long as `patience`.
+    pub(crate) async fn send(&self, mut first: &[u8], mut then: &[u8], patience: Duration) -> io::Result<()> {
         while !(first.is_empty() && then.is_empty() && self.try_flush()?) {
             match self.try_write(&[IoSlice::new(first), IoSlice::new(then)]) {
                 Ok(count) => {
@@ -158,7 +171,7 @@ impl Socket {
                     then = &then[count - of_first..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    poll_fn(|context| self.tcp.poll_write_ready(context)).await?;
+                    timeout(patience, poll_fn(|context| self.tcp.poll_write_ready(context))).await??;
                 }
                 Err(error) => return Err(error),
             }

@@ -161,7 +161,7 @@ pub(super) fn tokens(tokens: &BTreeMap<String, UdpToken>) -> Result<(), String> 
 
 /// Every rule that binds several settings together and is broken, as a sentence that begins with a setting's name.
 pub(super) fn together(config: &Config) -> Vec<String> {
-    let Config { server, tls, rooms, udp, limits, auth: _, text: _, store: _, http, websocket: _, socketio: _, log: _ } =
+    let Config { server, tls, rooms, udp, limits, auth: _, text: _, store: _, http, websocket: _, socketio, log: _ } =
         config;
     let mut broken = Vec::new();
     let mut require = |holds: bool, sentence: String| {
@@ -210,6 +210,14 @@ pub(super) fn together(config: &Config) -> Vec<String> {
     ] {
         require(bytes >= least, format!("{setting} must be at least {least} ({reason}), not {bytes}"));
     }
+    let body = Bytes(socketio.max_payload.0 * 2);
+    require(
+        limits.http_bytes_total >= body,
+        format!(
+            "limits.http_bytes_total must be at least {body} (twice socketio.max_payload), not {}",
+            limits.http_bytes_total
+        ),
+    );
     if let Some(total) = limits.outboxes_total_bytes {
         let one = limits.outbox_bytes;
         require(

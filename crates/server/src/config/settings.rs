@@ -327,6 +327,11 @@ settings! {
         /// requests together. One address may have as much of it as is free. Beyond it a request waits, and is refused
         /// (503) when it has waited for `limits.body_timeout`.
         http_bytes_total: Bytes = Bytes::mib(64), in Bytes::mib(1)..=Bytes::gib(1_024);
+        /// Requests of one address that are refused (4xx) in a second. Beyond five seconds' worth of them it waits for
+        /// each refusal, for two seconds at most, and is read no faster.
+        http_refusals_per_second: Option<u32> = Some(20), in 1..=1_000_000, unit "requests";
+        /// Refused requests after which a connection is closed.
+        http_refusals: Option<u32> = Some(100), in 1..=1_000_000, unit "requests";
         /// A connection that sends nothing for this long is closed.
         idle_timeout: Option<Millis> = None, in Millis::seconds(1)..=Millis::days(30);
         /// How long a session waits for its client after the connection was cut. 0s: not at all.

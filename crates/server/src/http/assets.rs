@@ -1,7 +1,7 @@
 //! The page: its files as they are served, with all that lets a browser keep them and run nothing else.
 
+use super::content::Content;
 use super::site::{Answer, plain};
-use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
@@ -66,9 +66,9 @@ impl Asset {
             known.strip_prefix("W/").unwrap_or(known) == tag || known == "*"
         });
         let body = match (is_known, is_compressed) {
-            (true, _) => Bytes::new(),
-            (false, true) => Bytes::from_static(self.gzip),
-            (false, false) => Bytes::from_static(self.plain),
+            (true, _) => Content::default(),
+            (false, true) => Content::Static(self.gzip),
+            (false, false) => Content::Static(self.plain),
         };
         let mut answer = Response::new(body);
         let more = answer.headers_mut();

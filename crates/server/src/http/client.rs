@@ -1,8 +1,8 @@
 //! The scripts of the official Socket.IO client, which are part of the program: they are there without the internet.
 
+use super::content::Content;
 use super::site::{Answer, plain};
 use super::socketio::takes_gzip;
-use bytes::Bytes;
 use flate2::read::GzDecoder;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -74,13 +74,13 @@ pub(super) fn respond(name: &str, headers: &HeaderMap) -> Answer {
     more.insert(header::CONTENT_TYPE, HeaderValue::from_static(script.kind));
     if takes_gzip(headers) {
         more.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        *answer.body_mut() = Bytes::from_static(script.gzip);
+        *answer.body_mut() = Content::Static(script.gzip);
         return answer;
     }
     let mut bytes = Vec::with_capacity(script.gzip.len() * 5);
     match GzDecoder::new(script.gzip).read_to_end(&mut bytes) {
         Ok(_) => {
-            *answer.body_mut() = bytes.into();
+            *answer.body_mut() = Content::from(bytes);
             answer
         }
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the script in this program is broken\n"),
@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(answer.headers()[header::ETAG], "\"4.8.4\"");
             assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=0");
             assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-            let text = str::from_utf8(answer.body()).expect("text");
+            let text = str::from_utf8(answer.body().known()).expect("text");
             if script.kind == MAP {
                 assert!(text.starts_with("{\"version\":3"), "{}", script.name);
                 assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json; charset=utf-8");
@@ -122,7 +122,7 @@ mod tests {
         for known in ["\"4.8.4\"", "W/\"4.8.4\"", "\"x\", \"4.8.4\"", "*"] {
             let answer = get("socket.io.js", &[(header::IF_NONE_MATCH, known)]);
             assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{known}");
-            assert!(answer.body().is_empty() && answer.headers().contains_key(header::ETAG));
+            assert!(answer.body().known().is_empty() && answer.headers().contains_key(header::ETAG));
         }
         assert_eq!(get("socket.io.js", &[(header::IF_NONE_MATCH, "\"4.8.3\"")]).status(), StatusCode::OK);
     }
@@ -131,7 +131,7 @@ mod tests {
     fn who_takes_it_compressed_is_sent_it_as_it_is_kept() {
         let answer = get("socket.io.min.js", &[(header::ACCEPT_ENCODING, "gzip, deflate, br")]);
         assert_eq!(answer.headers()[header::CONTENT_ENCODING], "gzip");
-        assert!(answer.body().starts_with(&[0x1f, 0x8b]));
+        assert!(answer.body().known().starts_with(&[0x1f, 0x8b]));
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! The operator's own files: a front-end's folder at `/`, and the scripts of the Socket.IO client.
 
+use super::budget::Budget;
 use super::client;
-use super::site::{Answer, plain};
+use super::content::{Content, Download, PIECE, open};
+use super::file_threads::{Busy, FileThreads};
+use super::site::{Answer, plain, unavailable};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
-
-/// Bytes of a file that are served at most; a front-end's are far smaller, and one answer is held in memory whole.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// What is the server's own below `/`, with all that would be below it: a mistake there is told, and is no page.
 const OWN_FOLDERS: [&str; 5] = ["socket.io", "ws", "healthz", "readyz", "metrics"];
@@ -30,27 +31,65 @@ pub struct Files {
     pub spa: bool,
     /// Where Socket.IO is, or would be: no page is there.
     pub socketio_path: String,
+    /// Where files are looked for and read. None: there are none.
+    pub(crate) threads: Option<FileThreads>,
+}
+
+/// Whom a file is for, and what it may take of the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) client: IpAddr,
+    pub(super) budget: &'a Arc<Budget>,
+    /// How long it waits for its place in memory.
+    pub(super) patience: Duration,
 }
 
 impl Files {
     /// Answers a request for a file of the folder, or for a page of its front-end. `None`: there is no folder.
-    pub(super) fn respond(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answer> {
+    pub(super) async fn respond(
+        self: &Arc<Self>,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        reader: Reader<'_>,
+    ) -> Option<Answer> {
+        self.folder.as_ref()?;
+        let (files, method, path, headers) = (self.clone(), method.clone(), path.to_owned(), headers.clone());
+        self.on_a_thread(reader, move || files.look(&method, &path, &headers)).await
+    }
+
+    /// Does what may block, when there is room for what it reads.
+    async fn on_a_thread(
+        &self,
+        reader: Reader<'_>,
+        work: impl FnOnce() -> Option<Answer> + Send + 'static,
+    ) -> Option<Answer> {
+        let threads = self.threads.as_ref()?;
+        let until = Instant::now() + reader.patience;
+        let Some(_share) = reader.budget.take(reader.client, PIECE, until).await else {
+            return Some(unavailable("too much is under way (limits.http_bytes_total)\n"));
+        };
+        threads.run(work).await.unwrap_or_else(|Busy| Some(unavailable("the disk does not answer\n")))
+    }
+
+    fn look(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answer> {
         let folder = self.folder.as_ref()?;
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"));
         }
         let nothing = || plain(StatusCode::NOT_FOUND, "there is nothing here\n");
-        let found = inside(folder, path).and_then(|mut file| {
+        let found = inside(folder, path).and_then(|file| {
             if file.is_dir() {
                 if let Some(name) = path.rsplit('/').next().filter(|name| !name.is_empty()) {
                     // Relative, because a proxy may serve this folder below a path that nobody here knows.
                     return Some(moved(&format!("./{name}/")));
                 }
-                file.push("index.html");
+                return self.serve(&inside(folder, &format!("{path}index.html"))?, method, headers);
             }
-            serve(&file, headers)
+            self.serve(&file, method, headers)
         });
-        let page = || self.is_page(path, headers).then(|| serve(&folder.join("index.html"), headers)).flatten();
+        let index = || self.serve(&inside(folder, "index.html")?, method, headers);
+        let page = || self.is_page(path, headers).then(index).flatten();
         Some(found.or_else(page).unwrap_or_else(nothing))
     }
 
@@ -80,7 +119,13 @@ impl Files {
     }
 
     /// Answers a request for a script of the client: `name` follows the path of the endpoint. `None`: it is none.
-    pub(crate) fn script(&self, method: &Method, name: &str, headers: &HeaderMap) -> Option<Answer> {
+    pub(super) async fn script(
+        self: &Arc<Self>,
+        method: &Method,
+        name: &str,
+        headers: &HeaderMap,
+        reader: Reader<'_>,
+    ) -> Option<Answer> {
         let name = client::name_of(name)?;
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"));
@@ -88,8 +133,21 @@ impl Files {
         if !self.serves_client {
             return Some(plain(StatusCode::NOT_FOUND, "the client is not served here (socketio.serve_client)\n"));
         }
-        let found = self.client_folders().find_map(|folder| serve(&folder.join(name), headers));
-        Some(found.unwrap_or_else(|| client::respond(name, headers)))
+        if self.folder.is_none() && self.client.is_none() {
+            return Some(client::respond(name, headers));
+        }
+        let (files, method, taken) = (self.clone(), method.clone(), headers.clone());
+        let own = self.on_a_thread(reader, move || files.own_script(&method, name, &taken)).await;
+        Some(own.unwrap_or_else(|| client::respond(name, headers)))
+    }
+
+    /// A script that the operator has in a folder.
+    fn own_script(&self, method: &Method, name: &str, headers: &HeaderMap) -> Option<Answer> {
+        self.client_folders().find_map(|folder| {
+            // A link to the script is as good as the script: the folder is the operator's, and the name is ours.
+            let script = folder.join(name).canonicalize().ok()?;
+            self.serve(&script, method, headers)
+        })
     }
 
     /// Where the operator may have scripts of another release, the best place first. Else they are in the program.
@@ -101,6 +159,50 @@ impl Files {
             .map(|folder| folder.join("node_modules/socket.io-client/dist"))
             .collect();
         self.client.clone().into_iter().chain(above)
+    }
+
+    /// Answers with a file, if that is what there is. It may block.
+    fn serve(&self, path: &Path, method: &Method, headers: &HeaderMap) -> Option<Answer> {
+        let (file, about) = open(path).ok()?;
+        let age = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let tag = format!("\"{:x}-{:x}\"", about.len(), age.as_nanos());
+        let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let is_known =
+            known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+        let mut answer = Answer::default();
+        let answer_headers = answer.headers_mut();
+        answer_headers.insert(header::ETAG, HeaderValue::from_str(&tag).ok()?);
+        answer_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer_headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        answer_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_known {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            return Some(answer);
+        }
+        answer_headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(path)));
+        let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+        let (from, to) = match range.and_then(|range| parse_range(range, about.len())) {
+            None => (0, about.len()),
+            Some(None) => {
+                answer_headers
+                    .insert(header::CONTENT_RANGE, HeaderValue::from_str(&format!("bytes */{}", about.len())).ok()?);
+                *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                return Some(answer);
+            }
+            Some(Some((from, to))) => {
+                let value = format!("bytes {from}-{}/{}", to - 1, about.len());
+                answer_headers.insert(header::CONTENT_RANGE, HeaderValue::from_str(&value).ok()?);
+                *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+                (from, to)
+            }
+        };
+        let download = Download::new(path, file, &about, (from, to), self.threads.as_ref());
+        let is_small = download.left() <= PIECE as u64 && *method != Method::HEAD;
+        *answer.body_mut() = match is_small {
+            true => Content::from(download.read(PIECE).ok()?),
+            false => Content::File(Box::new(download)),
+        };
+        Some(answer)
     }
 }
 
@@ -118,47 +220,6 @@ fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     }
     let file = file.canonicalize().ok()?;
     file.starts_with(root).then_some(file)
-}
-
-fn serve(path: &Path, headers: &HeaderMap) -> Option<Answer> {
-    let mut file = File::open(path).ok()?;
-    let about = file.metadata().ok().filter(|about| about.is_file() && about.len() <= FILE_BYTES_MAX)?;
-    let age = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let tag = format!("\"{:x}-{:x}\"", about.len(), age.as_nanos());
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
-    let mut answer = Answer::default();
-    let answer_headers = answer.headers_mut();
-    answer_headers.insert(header::ETAG, HeaderValue::from_str(&tag).ok()?);
-    answer_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer_headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    answer_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_known {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        return Some(answer);
-    }
-    answer_headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(path)));
-    let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let (from, to) = match range.and_then(|range| parse_range(range, about.len())) {
-        None => (0, about.len()),
-        Some(None) => {
-            answer_headers
-                .insert(header::CONTENT_RANGE, HeaderValue::from_str(&format!("bytes */{}", about.len())).ok()?);
-            *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            return Some(answer);
-        }
-        Some(Some((from, to))) => {
-            let value = format!("bytes {from}-{}/{}", to - 1, about.len());
-            answer_headers.insert(header::CONTENT_RANGE, HeaderValue::from_str(&value).ok()?);
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-            (from, to)
-        }
-    };
-    let mut bytes = Vec::with_capacity((to - from) as usize);
-    file.seek(SeekFrom::Start(from)).ok()?;
-    file.take(to - from).read_to_end(&mut bytes).ok()?;
-    *answer.body_mut() = bytes.into();
-    Some(answer)
 }
 
 /// One range of bytes (RFC 9110, 14.1.2), as a half-open one. `None`: it is to be ignored; `Some(None)`: it is outside.
@@ -222,161 +283,4 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder() -> (tempfile::TempDir, Files) {
-        let folder = tempfile::tempdir().unwrap();
-        let site = folder.path().join("site");
-        std::fs::create_dir_all(site.join("sub")).unwrap();
-        std::fs::write(site.join("index.html"), "<p>hello").unwrap();
-        std::fs::write(site.join("sub/a b.js"), "0123456789").unwrap();
-        std::fs::write(site.join(".secret"), "secret").unwrap();
-        std::fs::write(folder.path().join("outside.txt"), "outside").unwrap();
-        std::os::unix::fs::symlink(folder.path().join("outside.txt"), site.join("link.txt")).unwrap();
-        let files = Files { folder: Some(site), serves_client: true, socketio_path: "/io/".into(), ..Files::default() };
-        (folder, files)
-    }
-
-    fn get(files: &Files, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
-        let headers =
-            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
-        files.respond(&Method::GET, path, &headers).expect("there is a folder")
-    }
-
-    #[test]
-    fn files_are_served_and_nothing_beside_them() {
-        let (_folder, files) = folder();
-        for (path, status, kind) in [
-            ("/", 200, "text/html; charset=utf-8"),
-            ("/index.html", 200, "text/html; charset=utf-8"),
-            ("/sub/a%20b.js", 200, "text/javascript; charset=utf-8"),
-            ("/sub", 302, "text/plain; charset=utf-8"),
-            ("/sub/", 404, "text/plain; charset=utf-8"),
-            ("/none", 404, "text/plain; charset=utf-8"),
-            ("/.secret", 404, "text/plain; charset=utf-8"),
-            ("/link.txt", 404, "text/plain; charset=utf-8"),
-            ("/../outside.txt", 404, "text/plain; charset=utf-8"),
-            ("/%2e%2e/outside.txt", 404, "text/plain; charset=utf-8"),
-            ("/sub/..%2f..%2foutside.txt", 404, "text/plain; charset=utf-8"),
-            ("/%ff", 404, "text/plain; charset=utf-8"),
-        ] {
-            let answer = get(&files, path, &[]);
-            assert_eq!(answer.status().as_u16(), status, "{path}");
-            assert_eq!(answer.headers()[header::CONTENT_TYPE], kind, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_folder_is_told_by_a_relative_address() {
-        let (folder, files) = folder();
-        std::fs::create_dir_all(folder.path().join("site/sub/a:b")).unwrap();
-        for (path, location) in
-            [("/sub", "./sub/"), ("//sub", "./sub/"), ("/sub/a:b", "./a:b/"), ("/sub/a%3Ab", "./a%3Ab/")]
-        {
-            assert_eq!(get(&files, path, &[]).headers()[header::LOCATION], location, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_front_end_that_makes_its_pages_gets_its_index_for_them() {
-        let (_folder, mut files) = folder();
-        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        let cases = [
-            ("/users/ada", browser, 200),
-            ("/users/ada/", browser, 200),
-            ("/users/jane.doe", browser, 200),
-            ("/users/ada", "*/*", 200),
-            ("/users/ada", "", 200),
-            ("/users/ada", "application/json", 404),
-            ("/poll/17", browser, 200),
-            ("/wsx", browser, 200),
-            ("/sub/", browser, 200),
-            ("/app.js", "*/*", 404),
-            ("/app.js", "", 404),
-            ("/picture.png", "image/avif,image/webp,image/*,*/*;q=0.8", 404),
-            ("/.secret", browser, 404),
-            ("/.git/config", browser, 404),
-            ("/users/.secret", browser, 404),
-            ("/../outside", browser, 404),
-            ("/link.txt", "*/*", 404),
-            ("/socket.io/", browser, 404),
-            ("/socket.io", browser, 404),
-            ("/socket.io/x", browser, 404),
-            ("/io/", browser, 404),
-            ("/io", browser, 404),
-            ("/io/x", browser, 404),
-            ("/ws/x", browser, 404),
-            ("/healthz/", browser, 404),
-            ("/readyz/x", browser, 404),
-            ("/metrics/", browser, 404),
-            ("/poll/", browser, 404),
-            ("/wires/dialects", browser, 404),
-        ];
-        for (path, accept, status) in cases {
-            let headers = [(header::ACCEPT, accept)];
-            let headers = if accept.is_empty() { &[][..] } else { &headers };
-            files.spa = false;
-            assert_ne!(get(&files, path, headers).status(), StatusCode::OK, "{path} without --spa");
-            files.spa = true;
-            let answer = get(&files, path, headers);
-            assert_eq!(answer.status().as_u16(), status, "{path} {accept}");
-            if status == 200 {
-                assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
-                assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache", "{path}");
-                assert_eq!(answer.body(), "<p>hello", "{path}");
-            }
-        }
-        assert_eq!(get(&files, "/sub", &[]).status(), StatusCode::FOUND, "a folder is a folder");
-        assert_eq!(get(&files, "/sub/a%20b.js", &[]).body(), "0123456789");
-        let head = files.respond(&Method::HEAD, "/users/ada", &HeaderMap::new()).unwrap();
-        assert_eq!(head.status(), StatusCode::OK);
-        let post = files.respond(&Method::POST, "/users/ada", &HeaderMap::new()).unwrap();
-        assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
-    }
-
-    #[test]
-    fn what_a_browser_has_is_not_sent_again() {
-        let (_folder, files) = folder();
-        let tag = get(&files, "/", &[]).headers()[header::ETAG].to_str().unwrap().to_owned();
-        assert_eq!(get(&files, "/", &[(header::IF_NONE_MATCH, &tag)]).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(get(&files, "/", &[(header::IF_NONE_MATCH, "\"x\"")]).status(), StatusCode::OK);
-    }
-
-    #[test]
-    fn ranges_are_cut_out() {
-        for (range, expected) in [
-            ("bytes=0-3", Some(Some((0, 4)))),
-            ("bytes=4-", Some(Some((4, 10)))),
-            ("bytes=-3", Some(Some((7, 10)))),
-            ("bytes=8-99", Some(Some((8, 10)))),
-            ("bytes=10-", Some(None)),
-            ("bytes=3-1", None),
-            ("bytes=a-b", None),
-            ("lines=1-2", None),
-        ] {
-            assert_eq!(parse_range(range, 10), expected, "{range}");
-        }
-        let (_folder, files) = folder();
-        let answer = get(&files, "/sub/a%20b.js", &[(header::RANGE, "bytes=2-4")]);
-        assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT);
-        assert_eq!(answer.headers()[header::CONTENT_RANGE], "bytes 2-4/10");
-    }
-
-    #[test]
-    fn the_clients_scripts_are_the_operators_or_those_of_the_program() {
-        let (folder, mut files) = folder();
-        let script = |files: &Files, name| files.script(&Method::GET, name, &HeaderMap::new());
-        assert!(script(&files, "other.js").is_none());
-        let answer = script(&files, "socket.io.min.js").unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert!(answer.body().len() > 10_000, "the program's own");
-        let dist = folder.path().join("node_modules/socket.io-client/dist");
-        std::fs::create_dir_all(&dist).unwrap();
-        std::fs::write(dist.join("socket.io.min.js"), "io").unwrap();
-        assert_eq!(script(&files, "socket.io.min.js").unwrap().body(), "io", "found above the folder");
-        assert!(script(&files, "socket.io.js").unwrap().body().len() > 10_000, "what is not there is the program's");
-        files.serves_client = false;
-        assert_eq!(script(&files, "socket.io.min.js").unwrap().status(), StatusCode::NOT_FOUND);
-    }
-}
+mod tests;

@@ -1,16 +1,24 @@
 //! HTTP/1.1 on a shard: the page, the few answers beside it, and the way to a WebSocket.
 
 mod assets;
+mod budget;
 mod by_hyper;
 mod client;
+mod content;
+mod file_threads;
 mod files;
 mod forwarded;
+mod giving;
 mod health;
+mod message;
 mod origin;
 mod parked;
+mod penalty;
+mod posted;
 mod refusals;
 mod site;
 pub(crate) mod socketio;
+mod strict;
 mod upgrade;
 mod whole;
 mod wires;
@@ -19,26 +27,33 @@ use crate::admission::Permit;
 use crate::listener::{Left, Route, note_end};
 use crate::shard::driver::Local;
 use crate::socket::Socket;
+pub(crate) use budget::Budget;
 use by_hyper::{Turn, converse};
+pub(crate) use file_threads::{FileThreads, OPEN_MAX, THREADS};
 pub(crate) use files::Files;
+use giving::give;
 pub(crate) use health::Readiness;
-use hyper::Request;
 use hyper::body::Body;
+use hyper::{Request, StatusCode, header};
 pub(crate) use origin::Policy;
 use parked::Parked;
+pub(crate) use penalty::Penalties;
+pub(crate) use posted::Posted;
 pub(crate) use refusals::Refusals;
-use site::Answer;
 pub(crate) use site::Site;
+use site::{Answer, plain, unavailable};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
+use strict::Wrong;
 use switchboard_protocols::Frame;
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::Deflate;
 use tokio::task::{spawn_local, yield_now};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use upgrade::switch_over;
 use whole::{Said, Terms};
 
@@ -46,6 +61,8 @@ use whole::{Said, Terms};
 const REQUESTS_PER_TURN: u32 = 16;
 /// Bytes of one read: a request fits, nearly always.
 const CHUNK: usize = 4_096;
+/// What somebody is told for whose bytes there is no memory.
+const NO_ROOM: &str = "too much is under way (limits.http_bytes_total)\n";
 /// How long a client may take to read an answer after which we close.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -56,6 +73,8 @@ pub(crate) struct Visitor {
     pub permit: Permit,
     /// It may not do more than be told to come back with TLS.
     pub needs_tls: bool,
+    /// Requests that were refused.
+    pub refused: u32,
 }
 
 /// What the answer to an upgrade request decided.
@@ -123,10 +142,11 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
             Said::Request(request, end) => (request, end),
             Said::Part => {
                 seen = first.len();
-                Box::pin(more(&visitor.socket, &mut first, begun + site.header_timeout)).await?;
+                Box::pin(more(site, &visitor, &mut first, begun + site.header_timeout)).await?;
                 continue;
             }
-            Said::Unusual => match Box::pin(converse(local, visitor, first)).await? {
+            Said::Wrong(wrong) => return Box::pin(refuse(local, &visitor, wrong)).await,
+            Said::Unusual(message) => match Box::pin(converse(local, visitor, first, message)).await? {
                 Turn::HandedOver => return Ok(()),
                 Turn::Answered(same, left) => {
                     (visitor, first, seen, begun) = (same, left, 0, Instant::now());
@@ -138,6 +158,7 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
         };
         first = first.split_off(end);
         let terms = Terms::of(&request);
+        let client = site::client_ip(&local.environment.arrivals, request.headers(), visitor.route);
         let (answer, parked) = match Box::pin(respond(local, *request, visitor.route, visitor.needs_tls)).await {
             Reply::Answer(answer) => (answer, None),
             Reply::Wait(mut parked) => match Box::pin(parked.answer_unless_gone(&visitor.socket, &mut first)).await {
@@ -149,12 +170,11 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
             },
             Reply::Switch(switch) => return Box::pin(turn_into(local, visitor, switch, terms, first)).await,
         };
-        let terms = terms.with(&answer);
-        Box::pin(give(&visitor.socket, answer, terms)).await?;
+        let persists = Box::pin(conclude(site, &mut visitor, client, answer, terms)).await?;
         if let Some(mut parked) = parked {
             parked.given();
         }
-        if !terms.persists {
+        if !persists {
             Box::pin(close(&visitor.socket)).await;
             return Err(Left.into());
         }
@@ -163,14 +183,60 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
     }
 }
 
-/// Sends an answer to its end.
+/// Lets somebody wait who was refused often lately, and counts the refusals of a connection. `false`: there were so many
+/// that it ends with this one.
+async fn hold_back(site: &Site, refused: &mut u32, client: IpAddr, answer: &Answer) -> bool {
+    // A server that is not ready is no fault of who asks whether it is.
+    if !(answer.status().is_client_error() || answer.headers().contains_key(header::RETRY_AFTER)) {
+        return true;
+    }
+    *refused += 1;
+    let wait = site.penalties.note(client, std::time::Instant::now());
+    if !wait.is_zero() {
+        site.metrics.limited("http_refusals_per_second");
+        Box::pin(sleep(wait)).await;
+    }
+    let may_go_on = site.http_refusals.is_none_or(|most| *refused < most);
+    if !may_go_on {
+        site.metrics.limited("http_refusals");
+    }
+    may_go_on
+}
+
+/// Gives an answer. `false`: the connection ends with it.
+async fn conclude(
+    site: &Site,
+    visitor: &mut Visitor,
+    client: IpAddr,
+    answer: Box<Answer>,
+    terms: Terms,
+) -> io::Result<bool> {
+    let may_go_on = hold_back(site, &mut visitor.refused, client, &answer).await;
+    let terms = terms.with(&answer, may_go_on);
+    give(site, &visitor.socket, client, answer, terms).await?;
+    Ok(terms.persists)
+}
+
+/// Refuses a request whose head is wrong, and all that may stand behind it.
+async fn refuse(local: &Rc<Local>, visitor: &Visitor, Wrong(why): Wrong) -> io::Result<()> {
+    let site = &local.environment.arrivals.site;
+    let answer = plain(StatusCode::BAD_REQUEST, format!("the request is broken: {why} (RFC 9112)\n"));
+    let client = visitor.route.peer.ip();
+    hold_back(site, &mut 0, client, &answer).await;
+    give(site, &visitor.socket, client, Box::new(answer), Terms::LAST).await?;
+    close(&visitor.socket).await;
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+}
+
+/// Tells a client that there is no room for what it sends.
 ///
 /// # Errors
-/// The client is gone.
-async fn give(socket: &Socket, answer: Box<Answer>, terms: Terms) -> io::Result<()> {
-    let head = whole::head(&answer, terms, SystemTime::now());
-    let body = whole::body(*answer, terms);
-    socket.send(&head, &body).await
+/// The connection is over by that.
+async fn turn_away(site: &Site, visitor: &Visitor) -> io::Result<()> {
+    site.metrics.limited("http_bytes_total");
+    give(site, &visitor.socket, visitor.route.peer.ip(), Box::new(unavailable(NO_ROOM)), Terms::LAST).await?;
+    close(&visitor.socket).await;
+    Err(io::Error::new(io::ErrorKind::OutOfMemory, NO_ROOM))
 }
 
 /// Goes on as what a request made of its connection, and answers it with the first words of that.
@@ -187,30 +253,41 @@ async fn turn_into(
     switch_over(local, socket, permit, switch, head, left).await
 }
 
-/// Waits for more of a request.
+/// Waits for more of a request: for all of its head if a part of that is there.
 ///
 /// # Errors
-/// There will be none: the client is done, or it was too slow, and is told so if it began a request (408).
-async fn more(socket: &Socket, first: &mut Vec<u8>, until: Instant) -> io::Result<()> {
-    match timeout_at(until, poll_fn(|context| take_in(socket, context, first))).await {
-        Ok(Ok(1..)) => Ok(()),
-        // Between two requests there is nothing to miss.
-        Ok(_) if first.is_empty() => {
-            socket.shut();
-            Err(Left.into())
+/// There will be none: the client is done, or it was too slow, and is told so if it began a request (408); or there is no
+/// room for what it sends (503).
+async fn more(site: &Site, visitor: &Visitor, first: &mut Vec<u8>, until: Instant) -> io::Result<()> {
+    let socket = &visitor.socket;
+    let mut share = None;
+    loop {
+        let seen = first.len();
+        // What comes whole, as nearly all does, is never counted.
+        if seen > 0 && !site.hold(&mut share, visitor.route.peer.ip(), first.capacity()) {
+            return Box::pin(turn_away(site, visitor)).await;
         }
-        Ok(end) => {
-            socket.shut();
-            Err(end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
-        }
-        Err(_) if first.is_empty() => {
-            Box::pin(close(socket)).await;
-            Err(Left.into())
-        }
-        Err(_) => {
-            say_timeout(socket);
-            Box::pin(close(socket)).await;
-            Err(io::ErrorKind::TimedOut.into())
+        match timeout_at(until, poll_fn(|context| take_in(socket, context, first))).await {
+            Ok(Ok(1..)) if seen == 0 || !whole::is_part(first, seen, site.header_bytes) => return Ok(()),
+            Ok(Ok(1..)) => {}
+            // Between two requests there is nothing to miss.
+            Ok(_) if first.is_empty() => {
+                socket.shut();
+                return Err(Left.into());
+            }
+            Ok(end) => {
+                socket.shut();
+                return Err(end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+            }
+            Err(_) if first.is_empty() => {
+                Box::pin(close(socket)).await;
+                return Err(Left.into());
+            }
+            Err(_) => {
+                say_timeout(socket);
+                Box::pin(close(socket)).await;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
     }
 }
@@ -223,11 +300,12 @@ where
     let arrivals = &local.environment.arrivals;
     let endpoint = arrivals.socketio.as_ref().filter(|_| !needs_tls);
     let path = request.uri().path();
-    let script = endpoint
-        .and_then(|endpoint| path.strip_prefix(&*endpoint.path))
-        .and_then(|name| arrivals.site.files.script(request.method(), name, request.headers()));
-    if let Some(script) = script {
-        return script.into();
+    if let Some(name) = endpoint.and_then(|endpoint| path.strip_prefix(&*endpoint.path)) {
+        let reader = arrivals.site.reader(site::client_ip(arrivals, request.headers(), route));
+        let script = arrivals.site.files.script(request.method(), name, request.headers(), reader).await;
+        if let Some(script) = script {
+            return script.into();
+        }
     }
     let polling = Some(&arrivals.polling).filter(|_| !needs_tls);
     let mut endpoints = endpoint.into_iter().chain(polling);

@@ -1,9 +1,13 @@
 //! What HTTP requests are answered: the page and what it asks for, health, metrics, the WebSocket, and how to connect.
 
-use super::files::{Files, percent_decoded};
+use super::budget::{Budget, Share};
+use super::content::Content;
+use super::files::{Files, Reader, percent_decoded};
 use super::forwarded::{Unsaid, Whom, whom};
 use super::health::{self, Readiness};
 use super::origin::{Misled, Policy};
+use super::penalty::Penalties;
+use super::posted::{Unread, read};
 use super::refusals::Refusals;
 use super::socketio::Endpoint;
 use super::{Reply, Switch, Upgrade};
@@ -12,19 +16,18 @@ use crate::lan::{qr_svg, reachable};
 use crate::listener::{Arrivals, Route};
 use crate::metrics::Metrics;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Body;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use ipnet::IpNet;
 use serde_json::json;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use switchboard_protocols::conversation::Choice;
 use switchboard_protocols::framing::websocket::{Deflate, handshake};
 
-pub(super) type Answer = Response<Bytes>;
+pub(super) type Answer = Response<Content>;
 
 /// Bytes of a picture's text: a URL with room for a join code.
 const QR_BYTES_MAX: usize = 300;
@@ -37,8 +40,16 @@ pub struct Site {
     pub header_timeout: Duration,
     /// Bytes of a request's head. More: 431.
     pub header_bytes: usize,
+    /// How long the body of a request may take, and how long a client may take nothing of an answer.
+    pub body_timeout: Duration,
+    /// Memory for requests and answers that are under way.
+    pub budget: Arc<Budget>,
+    /// What refusals cost those who are refused often.
+    pub penalties: Penalties,
+    /// Refusals after which a connection ends.
+    pub http_refusals: Option<u32>,
     /// The operator's own files.
-    pub files: Files,
+    pub files: Arc<Files>,
     /// Whence the live connections may be looked at.
     pub wires: Vec<IpNet>,
     /// Where this server's page is, to tell people who want to plug something in.
@@ -95,7 +106,7 @@ impl Site {
                 answer.headers_mut().insert(header::CONTENT_TYPE, kind);
                 answer
             }),
-            "/" if self.files.folder.is_some() => self.own_file(&request),
+            "/" if self.files.folder.is_some() => self.own_file(&request, peer.ip()).await,
             "/" => get(&request, || match assets::wants_document(request.headers()) {
                 true => assets::document(request.headers()),
                 false => plain(StatusCode::OK, welcome(host.as_deref(), route.local)),
@@ -111,22 +122,39 @@ impl Site {
             "/wires.json" if *request.method() == Method::GET => wires::list(&arrivals.shards).await,
             "/wires/dialects" if *request.method() == Method::POST => {
                 let (_, body) = request.into_parts();
-                match Limited::new(body, wires::BODY_BYTES_MAX).collect().await {
+                match read(body, wires::BODY_BYTES_MAX, self.reader(peer.ip())).await {
                     Ok(body) => {
                         let chat = arrivals.socketio.as_ref().and_then(Endpoint::chat);
-                        wires::dialects(&body.to_bytes(), chat)
+                        wires::dialects(&body.bytes, chat)
                     }
-                    Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "that is longer than any message\n"),
+                    Err(unread) => unread_answer(unread, unread.message()),
                 }
             }
-            _ => self.own_file(&request),
+            _ => self.own_file(&request, peer.ip()).await,
         };
         answer.into()
     }
 
+    /// What a client may take of the server for what it reads.
+    pub(super) const fn reader(&self, client: IpAddr) -> Reader<'_> {
+        Reader { client, budget: &self.budget, patience: self.body_timeout }
+    }
+
+    /// Holds so many bytes for an address in `share`, which is made if need be. `false`: there is no room for them.
+    pub(super) fn hold(&self, share: &mut Option<Share>, client: IpAddr, bytes: usize) -> bool {
+        match share {
+            Some(share) => share.resize(bytes),
+            none => {
+                *none = self.budget.try_take(client, bytes);
+                none.is_some()
+            }
+        }
+    }
+
     /// A file of the operator's, if there are any.
-    fn own_file<B>(&self, request: &Request<B>) -> Answer {
-        let own = self.files.respond(request.method(), request.uri().path(), request.headers());
+    async fn own_file<B>(&self, request: &Request<B>, client: IpAddr) -> Answer {
+        let (method, path) = (request.method(), request.uri().path());
+        let own = self.files.respond(method, path, request.headers(), self.reader(client)).await;
         own.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "there is nothing here\n"))
     }
 
@@ -181,7 +209,7 @@ fn get<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {
 }
 
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(text.into());
+    let mut answer = Response::new(Content::from(text));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -191,6 +219,25 @@ pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     answer
+}
+
+/// What somebody is told for whom there is no room just now (RFC 9110, 15.6.4).
+pub(super) fn unavailable(text: &'static str) -> Answer {
+    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// What somebody is told whose body was not read.
+pub(super) fn unread_answer(unread: Unread, words: impl Into<Bytes>) -> Answer {
+    match unread {
+        Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, words),
+        Unread::Broken => plain(StatusCode::BAD_REQUEST, words),
+        Unread::Late => plain(StatusCode::REQUEST_TIMEOUT, words),
+        Unread::NoRoom => unavailable(unread.message()),
+    }
 }
 
 /// The request's host; an absolute URL names it before the header does (RFC 9112, 3.2.2). HTTP/1.0 may have none.
@@ -236,6 +283,11 @@ pub(super) fn client_of(arrivals: &Arrivals, headers: &HeaderMap, route: Route) 
         Whom::Client(address) => Client { address, is_hidden: false },
         Whom::Hidden(hop) => Client { address: hop.unwrap_or(route.peer), is_hidden: true },
     })
+}
+
+/// The client's address, as far as it is known.
+pub(super) fn client_ip(arrivals: &Arrivals, headers: &HeaderMap, route: Route) -> IpAddr {
+    client_of(arrivals, headers, route).map_or(route.peer, |client| client.address).ip()
 }
 
 fn to_tls(uri: &Uri, host: Option<&str>) -> Answer {

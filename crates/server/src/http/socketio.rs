@@ -1,22 +1,23 @@
 //! The Engine.IO endpoint: sessions opened, polled, posted to, and taken over by WebSockets; and what browsers of other
 //! origins must be told for that.
 
+use super::content::Content;
+use super::files::Reader;
 use super::parked::Parked;
-use super::site::{Answer, agree, client_of, host_of, plain};
+use super::posted::{Unread, read};
+use super::site::{Answer, agree, client_of, host_of, plain, unread_answer};
 use super::{Reply, Switch};
 use crate::listener::{Arrivals, Route};
 use crate::shard::driver::Local;
 use crate::shard::polling::{Outcome, Wish};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Body;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,8 +30,6 @@ use switchboard_protocols::{Conversation, Framing};
 
 /// Bytes from which a payload is worth compressing.
 const GZIP_BYTES_MIN: usize = 1_024;
-/// Bytes of a body that is too large that are read to be forgotten.
-const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a browser may remember what it was told of an origin, in seconds.
 const CORS_SECONDS: &str = "600";
 
@@ -215,18 +214,21 @@ impl Endpoint {
             _ => request::Method::Other,
         };
         let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        let reader = arrivals.site.reader(peer.ip());
         let compression_min = arrivals.conversations.compression_min;
         match query.judge(method, is_upgrade) {
             Err(refused) => refuse(&refused).into(),
             Ok(Ask::Open) => self.open(arrivals, local, &query, peer).into(),
             Ok(Ask::Poll(sid)) => {
                 // One that has a body, strange as that is, is over when it came: only then can the connection go on.
-                if !request.body().is_end_stream() && read(request.into_body(), 0).await.is_err() {
+                if !request.body().is_end_stream()
+                    && matches!(read(request.into_body(), 0, reader).await, Err(Unread::Broken | Unread::Late))
+                {
                     return refuse(&Refused::BadRequest).into();
                 }
                 Reply::Wait(Parked::begin(local, sid, manner.clone()).await)
             }
-            Ok(Ask::Post(sid)) => self.post(local, request, sid).await.into(),
+            Ok(Ask::Post(sid)) => self.post(local, request, sid, reader).await.into(),
             Ok(Ask::OpenWebSocket | Ask::Upgrade(_)) if matches!(self.application, Application::Json(_)) => {
                 refuse(&Refused::TransportUnknown).into()
             }
@@ -244,7 +246,9 @@ impl Endpoint {
             Ok(permit) => permit,
             Err(refusal) => {
                 arrivals.site.metrics.limited(refusal.limit());
-                return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n"));
+                let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n"));
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                return answer;
             }
         };
         match self.begin(query, local, Framing::Polling) {
@@ -253,7 +257,7 @@ impl Endpoint {
         }
     }
 
-    async fn post<B>(&self, local: &Rc<Local>, request: Request<B>, sid: Sid) -> Answer
+    async fn post<B>(&self, local: &Rc<Local>, request: Request<B>, sid: Sid, reader: Reader<'_>) -> Answer
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
@@ -264,37 +268,26 @@ impl Endpoint {
         let is_binary =
             request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
         let max = self.settings.max_payload;
-        let wish = match read(request.into_body(), max).await {
-            Ok(_) if is_binary => Wish::Post(None),
-            Ok(Some(body)) => Wish::Post(Some(body)),
-            Ok(None) => {
+        match read(request.into_body(), max, reader).await {
+            Ok(_) if is_binary => answer(local.errand(sid, Wish::Post(None)).await),
+            Ok(body) => answer(local.errand(sid, Wish::Post(Some(body))).await),
+            Err(Unread::Broken) => answer(local.errand(sid, Wish::Post(None)).await),
+            Err(unread @ Unread::TooLarge) => {
                 local.errand(sid, Wish::TooLarge).await;
                 let words = format!("the body is larger than socketio.max_payload ({max} bytes)\n");
-                return plain(StatusCode::PAYLOAD_TOO_LARGE, words);
+                unread_answer(unread, words)
             }
-            Err(()) => Wish::Post(None),
-        };
-        answer(local.errand(sid, wish).await)
-    }
-}
-
-/// A body of at most `max` bytes. `None`: it is larger. It is read to its end all the same, within reason, because a
-/// client that is still sending does not read why it should not.
-async fn read<B: Body>(body: B, max: usize) -> Result<Option<Bytes>, ()> {
-    let mut body = pin!(body);
-    let mut kept = BytesMut::new();
-    let mut count = 0;
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let Ok(mut data) = frame.map_err(drop)?.into_data() else { continue };
-        count += data.remaining();
-        if count > max + DISCARDED_BYTES_MAX {
-            break;
-        }
-        if count <= max {
-            kept.put(&mut data);
+            Err(unread @ (Unread::Late | Unread::NoRoom)) => {
+                local.environment.metrics.limited(match unread {
+                    Unread::Late => "body_timeout",
+                    _ => "http_bytes_total",
+                });
+                // The client takes it for the end of the session, and begins another one.
+                local.errand(sid, Wish::Post(None)).await;
+                unread_answer(unread, unread.message())
+            }
         }
     }
-    Ok((count <= max).then(|| kept.freeze()))
 }
 
 fn switch<B>(
@@ -336,7 +329,7 @@ fn refuse(refused: &Refused) -> Answer {
 }
 
 fn typed(status: StatusCode, body: impl Into<Bytes>, kind: &'static str) -> Answer {
-    let mut answer = Response::new(body.into());
+    let mut answer = Response::new(Content::from(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -367,7 +360,7 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn compress(mut answer: Answer) -> Answer {
-    let bytes = answer.body();
+    let bytes = answer.body().known();
     if bytes.len() < GZIP_BYTES_MIN || answer.status() != StatusCode::OK {
         return answer;
     }
@@ -375,7 +368,7 @@ fn compress(mut answer: Answer) -> Answer {
     // Writing into a vector cannot fail.
     let _ = encoder.write_all(bytes);
     let Ok(packed) = encoder.finish() else { return answer };
-    *answer.body_mut() = packed.into();
+    *answer.body_mut() = Content::from(packed);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));

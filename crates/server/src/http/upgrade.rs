@@ -63,7 +63,7 @@ async fn go_on(
     promise: &socketio::Promise,
 ) -> io::Result<()> {
     if !matches!(promise.target, Target::New) {
-        socket.send(head.bytes(), &[]).await?;
+        socket.send(head.bytes(), &[], local.environment.arrivals.site.body_timeout).await?;
     }
     let sid = match promise.target {
         Target::New => {

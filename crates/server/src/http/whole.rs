@@ -1,6 +1,9 @@
 //! Requests that came whole, and their answers, without the machinery for those that come in pieces or are unusual.
 
+use super::content::Content;
+use super::message::Message;
 use super::site::Answer;
+use super::strict::{self, Wrong};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -16,8 +19,11 @@ pub(super) enum Said {
     Request(Box<Request<Full<Bytes>>>, usize),
     /// The beginning of a head.
     Part,
-    /// Something that is for hyper, which knows what is wrong with it, or has more patience.
-    Unusual,
+    /// Something that is for hyper, which has more patience, and where it ends; or, if that is not known, knows what is
+    /// wrong with it.
+    Unusual(Option<Message>),
+    /// Something that could be read in two ways.
+    Wrong(Wrong),
 }
 
 /// What an answer's head depends on, beside the answer (RFC 9110, 9.3.2; RFC 9112, 9.3).
@@ -30,6 +36,9 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// Those of an answer to what is not known to be a request.
+    pub(super) const LAST: Self = Self { is_head: false, version: Version::HTTP_11, persists: false };
+
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let options = request.headers().get_all(header::CONNECTION);
         let says = |wanted: &str| options.iter().any(|value| has_option(value, wanted));
@@ -40,9 +49,10 @@ impl Terms {
         Self { is_head: *request.method() == Method::HEAD, version: request.version(), persists }
     }
 
-    /// With what the answer has to say to them.
-    pub(super) fn with(self, answer: &Answer) -> Self {
-        let ends = answer.headers().get(header::CONNECTION).is_some_and(|value| has_option(value, "close"));
+    /// With what the answer has to say to them, and whether the connection may go on.
+    pub(super) fn with(self, answer: &Answer, may_go_on: bool) -> Self {
+        let ends =
+            !may_go_on || answer.headers().get(header::CONNECTION).is_some_and(|value| has_option(value, "close"));
         Self { persists: self.persists && !ends, ..self }
     }
 }
@@ -55,18 +65,28 @@ fn has_option(value: &HeaderValue, wanted: &str) -> bool {
 /// What stands at the beginning of `bytes`, of which `seen` were a part of a head before. A head may have
 /// `head_bytes_max`.
 pub(super) fn read(bytes: &[u8], seen: usize, head_bytes_max: usize) -> Said {
-    // Who sends a head byte by byte does not have it parsed each time.
-    if seen > 0 && bytes.len() < head_bytes_max && !has_empty_line(&bytes[seen.saturating_sub(3)..]) {
+    if is_part(bytes, seen, head_bytes_max) {
         return Said::Part;
     }
     let mut lines = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut lines);
     match head.parse(bytes) {
-        Ok(httparse::Status::Complete(end)) if end <= head_bytes_max => request(&head, &bytes[end..])
-            .map_or(Said::Unusual, |(request, body)| Said::Request(Box::new(request), end + body)),
+        Ok(httparse::Status::Complete(end)) if end <= head_bytes_max => match strict::check(&bytes[..end]) {
+            Err(wrong) => Said::Wrong(wrong),
+            Ok(length) => request(&head, &bytes[end..]).map_or_else(
+                || Said::Unusual(Some(Message::new(end, length))),
+                |(request, body)| Said::Request(Box::new(request), end + body),
+            ),
+        },
         Ok(httparse::Status::Partial) if bytes.len() < head_bytes_max => Said::Part,
-        Ok(_) | Err(_) => Said::Unusual,
+        Ok(_) | Err(_) => Said::Unusual(None),
     }
+}
+
+/// Whether `bytes`, of which `seen` were a part of a head before, surely are no more than that: who sends a head byte by
+/// byte does not have it parsed each time.
+pub(super) fn is_part(bytes: &[u8], seen: usize, head_bytes_max: usize) -> bool {
+    seen > 0 && bytes.len() < head_bytes_max && !has_empty_line(&bytes[seen.saturating_sub(3)..])
 }
 
 /// Whether a head may end there.
@@ -162,9 +182,9 @@ fn line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// The body of an answer as it is sent.
-pub(super) fn body(answer: Answer, terms: Terms) -> Bytes {
+pub(super) fn body(answer: Answer, terms: Terms) -> Content {
     let has_body = !terms.is_head && may_have_body(answer.status());
-    if has_body { answer.into_body() } else { Bytes::new() }
+    if has_body { answer.into_body() } else { Content::default() }
 }
 
 #[cfg(test)]

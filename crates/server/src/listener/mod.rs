@@ -287,7 +287,7 @@ impl Arrivals {
         let language = match said {
             Said::Http => {
                 permit.finish_handshake();
-                let visitor = Visitor { socket, route, permit, needs_tls };
+                let visitor = Visitor { socket, route, permit, needs_tls, refused: 0 };
                 crate::http::receive(local.clone(), Box::new(visitor), first.take());
                 return Ok(());
             }

@@ -1,5 +1,6 @@
 //! `switchboard serve`: puts the server together, runs it, and takes it down.
 
+mod descriptors;
 mod exposure;
 mod history;
 mod listeners;

@@ -1,5 +1,6 @@
 //! The server's life: threads up, listeners open, signals heard, everything down in order.
 
+use super::descriptors::{self, Own};
 use super::listeners::Listener;
 use super::{Endpoint, StartError, exposure, history, listeners, sockets};
 use crate::admission::{Admission, AdmissionLimits};
@@ -11,7 +12,7 @@ use crate::engine::Engine;
 use crate::engine::desk::Desk;
 use crate::engine::driver::{Driver, End, Surroundings};
 use crate::engine::mailbox::Mailbox;
-use crate::http::{Files, Policy, Readiness, Refusals, Site};
+use crate::http::{Budget, FileThreads, Files, Penalties, Policy, Readiness, Refusals, Site};
 use crate::lan::{Invitation, join_code, reachable};
 use crate::listener::Arrivals;
 use crate::listener::accept::{self, Door};
@@ -45,7 +46,7 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // From here on a signal to end is heard, and answered when the server runs.
     let mut signals = runtime.block_on(async { Signals::new() })?;
-    switchboard_sys::raise_nofile()?;
+    let nofile = switchboard_sys::raise_nofile()?;
     exposure::check(&config, &listeners::named(&config))?;
     let directory = history::directory(&config)?;
     // Before the ports: who connects to one is answered, and does not wait for a server that may not start.
@@ -56,6 +57,13 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     let invitation = invite(&mut config, &listeners)?;
     let certificate = certificate(&config, directory.as_deref(), &addresses)?;
     let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
+    let own = Own {
+        open: descriptors::open_now(),
+        shards: shard_count(&config) as u64,
+        readers: PAGE_READERS as u64 + 1,
+        has_files: has_files(&config),
+    };
+    descriptors::hold(&mut config, nofile, own);
     let house = House::build(&config, history, certificate.clone(), &listeners, endpoint)?;
 
     let note = Note {
@@ -79,6 +87,20 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     let end = runtime.block_on(house.live(listeners, &mut signals, certificate, layers))?;
     drop(published);
     Ok(end)
+}
+
+/// How many threads serve the sockets.
+fn shard_count(config: &Config) -> usize {
+    match config.server.shards {
+        // The engine's and the storage's threads mostly wait; the sockets are the work.
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(64),
+        shards => shards.min(250) as usize,
+    }
+}
+
+/// Whether there are files of the operator's to be served.
+const fn has_files(config: &Config) -> bool {
+    config.http.static_dir.is_some() || config.http.socketio_client.is_some()
 }
 
 /// Where the page is.
@@ -188,11 +210,7 @@ impl House {
         if config.server.io == Io::IoUring {
             switchboard_sys::Flusher::ring().map_err(StartError::IoUring)?;
         }
-        let shards = match config.server.shards {
-            // The engine's and the storage's threads mostly wait; the sockets are the work.
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(64),
-            shards => shards.min(250) as usize,
-        };
+        let shards = shard_count(config);
         let (handles, inboxes): (Vec<ShardHandle>, Vec<ShardInbox>) = (0..shards).map(|_| ShardHandle::new()).unzip();
         let mut arrivals = arrivals(config, certificate, &metrics, ready.clone())?;
         arrivals.shards.clone_from(&handles);
@@ -385,13 +403,18 @@ fn arrivals(
             ready,
             header_timeout: limits.header_timeout.duration(),
             header_bytes: limits.header_bytes.to_usize(),
-            files: Files {
+            body_timeout: limits.body_timeout.duration(),
+            budget: Budget::new(limits.http_bytes_total.to_usize()),
+            penalties: Penalties::new(limits.http_refusals_per_second),
+            http_refusals: limits.http_refusals,
+            files: Arc::new(Files {
                 folder: config.http.static_dir.clone(),
                 client: config.http.socketio_client.clone(),
                 serves_client: config.socketio.serve_client,
                 spa: config.http.spa,
                 socketio_path: config.socketio.path.clone(),
-            },
+                threads: has_files(config).then(FileThreads::start).transpose()?,
+            }),
             wires: config.http.wires.clone(),
             listeners: Vec::new(),
             text_port: None,

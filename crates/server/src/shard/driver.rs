@@ -277,7 +277,7 @@ impl Local {
         resumed.notified().await;
     }
 
-    fn hand_over(&self) {
+    pub(super) fn hand_over(&self) {
         let mut shard = self.shard.borrow_mut();
         if shard.has_for_engine() {
             let number = self.environment.settings.number.into();

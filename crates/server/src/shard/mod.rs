@@ -18,6 +18,7 @@ mod members;
 mod outbox;
 pub mod polling;
 mod population;
+mod posting;
 mod receive;
 mod run;
 mod sockets;

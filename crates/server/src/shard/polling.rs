@@ -5,8 +5,8 @@ use super::driver::{Inbound, Local};
 use super::endpoint::Endpoint;
 use super::sockets::Stream;
 use crate::admission::Permit;
+use crate::http::Posted;
 use crate::socket::{Loose, Socket};
-use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,7 +14,6 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 use switchboard_core::{CloseReason, Via};
 use switchboard_protocols::engineio::packet::{NOOP, PROBE, PROBE_ANSWER, UPGRADE};
-use switchboard_protocols::engineio::payload::parts;
 use switchboard_protocols::engineio::{Refused, Sid};
 use switchboard_protocols::framing::websocket::{Decoder, Deflate, Message, Role, frame};
 use switchboard_protocols::{Conversation, Frame, Framing, Language, Tick};
@@ -39,7 +38,7 @@ pub enum Wish {
     /// A body is about to come: whether it may.
     BeginPost,
     /// Here it is. `None`: it did not come as it should have, and the session ends.
-    Post(Option<Bytes>),
+    Post(Option<Posted>),
     /// The body is larger than it may be.
     TooLarge,
     /// Whether a WebSocket may take the session over. If so, it is expected.
@@ -89,7 +88,7 @@ pub(crate) struct Poll {
     /// The poll that waits.
     waiting: RefCell<Option<oneshot::Sender<Outcome>>>,
     /// A POST is under way.
-    posting: Cell<bool>,
+    pub(super) posting: Cell<bool>,
     /// A WebSocket may take over until then.
     probed_until: Cell<Option<Tick>>,
     /// Whether a WebSocket may take over at all.
@@ -330,23 +329,6 @@ impl Local {
         Outcome::Refused(Refused::BadRequest)
     }
 
-    async fn post(self: Rc<Self>, slot: u32, poll: Rc<Poll>, body: Bytes, tell: oneshot::Sender<Outcome>) {
-        while self.peek(|shard| shard.is_open(slot) && !shard.may_read(slot)) {
-            self.wait(slot).await;
-        }
-        let now = self.tick();
-        // A client that closes the session is thanked like any other.
-        let says_close = parts(&body).any(|packet| packet == b"1");
-        let mut body = body.to_vec();
-        let is_open = self.with(|shard| {
-            shard.receive(now, slot, &mut body);
-            shard.is_open(slot)
-        });
-        poll.posting.set(false);
-        self.settle(slot);
-        let _ = tell.send(if is_open || says_close { Outcome::Done } else { Outcome::BadBody });
-    }
-
     /// Ends a session whose requests were wrong.
     fn end(self: &Rc<Self>, slot: u32, reason: CloseReason) {
         let now = self.tick();
@@ -355,7 +337,7 @@ impl Local {
     }
 
     /// Answers the poll that waits, if something does for it, and drops a session that is over.
-    fn settle(self: &Rc<Self>, slot: u32) {
+    pub(super) fn settle(self: &Rc<Self>, slot: u32) {
         if let Some(poll) = self.poll_of(slot) {
             self.answer(slot, &poll);
         }

@@ -1,6 +1,7 @@
 //! Sessions that another connection carries: what they are told moves to their carrier, whatever it travels on.
 
 use super::*;
+use crate::shard::cost::CostLimits;
 use switchboard_core::{Command, Epoch, Realm, Reply, Welcome};
 use switchboard_protocols::Framing;
 use switchboard_protocols::conversation::{Carrier, Client, Sockets};
