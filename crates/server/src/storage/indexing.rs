@@ -177,6 +177,12 @@ impl Indexing {
         self.progress.moved.notify_all();
     }
 
+    /// Whether nobody waits for it, since it does not get on.
+    #[cfg(test)]
+    pub(super) fn is_stuck(&self) -> bool {
+        self.progress.is_stuck.load(Ordering::Acquire)
+    }
+
     /// Rows that are left.
     pub(super) const fn rows_left(&self) -> u64 {
         self.backlog.rows()

@@ -64,6 +64,16 @@ struct Judge {
     is_doubtful: bool,
     /// The frame before ended a commit.
     after_commit: bool,
+    /// The frame before, if its head does not say that it is of this log and lies in one sector.
+    strange: Option<Strange>,
+}
+
+/// A frame with the salts of another log.
+struct Strange {
+    /// Whether the transaction was doubtful without it.
+    was_doubtful: bool,
+    page: u32,
+    ends_a_transaction: bool,
 }
 
 impl Judge {
@@ -79,19 +89,34 @@ impl Judge {
         if !is_intact && self.broken.is_none() {
             self.broken = Some(self.frames);
         }
+        // The checksum that this one continues is in the sector of the other fields: those were written with it.
+        if let Some(strange) = self.strange.take().filter(|_| is_intact) {
+            self.is_doubtful = strange.was_doubtful;
+            self.note(strange.page, strange.ends_a_transaction);
+        }
         if self.broken.is_some() && self.after_commit && is_intact {
             return true;
         }
         // What a power cut left of a header that is in two sectors may be of two frames.
         let is_in_one_sector = offset % SECTOR_BYTES + FRAME_HEADER_BYTES as u64 <= SECTOR_BYTES;
         let is_known = is_intact || is_of_this_log && is_in_one_sector;
-        self.is_doubtful |= !is_known || word(frame, 0) == META_PAGE;
+        let (page, ends_a_transaction) = (word(frame, 0), word(frame, 1) != 0);
         self.after_commit = false;
-        if is_known && word(frame, 1) != 0 {
-            self.after_commit = !std::mem::take(&mut self.is_doubtful);
+        if is_known {
+            self.note(page, ends_a_transaction);
+        } else {
+            let was_doubtful = std::mem::replace(&mut self.is_doubtful, true);
+            self.strange = is_in_one_sector.then_some(Strange { was_doubtful, page, ends_a_transaction });
         }
         self.sum = stored;
         false
+    }
+
+    /// Counts a frame of the transaction under way, whose page is known.
+    fn note(&mut self, page: u32, ends_a_transaction: bool) {
+        self.is_doubtful |= page == META_PAGE;
+        self.after_commit = ends_a_transaction && !self.is_doubtful;
+        self.is_doubtful &= !ends_a_transaction;
     }
 }
 

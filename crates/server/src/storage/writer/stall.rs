@@ -9,10 +9,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How often it is tried meanwhile.
 const RETRY: Duration = Duration::from_millis(50);
 /// How often it is tried afterwards.
-const PROBE_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// How long what was asked for waits for another program's lock, or for memory; then it is refused. A full disk does not
 /// become empty by waiting: there it is refused at once.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(60);
 /// How often the log is told why work does not get on.
 const SAID_AGAIN: Duration = Duration::from_secs(10);
 
@@ -109,6 +109,12 @@ pub(super) fn begin(
 }
 
 impl Stall {
+    /// As if it had begun so much earlier.
+    #[cfg(test)]
+    pub(super) fn has_lasted(&mut self, time: Duration) {
+        self.since = self.since.checked_sub(time).expect("the machine runs for longer");
+    }
+
     /// Tries whether something can be stored again, if it is time. Gives whether it can.
     ///
     /// # Errors
@@ -142,3 +148,6 @@ impl Stall {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;
