@@ -71,7 +71,7 @@ codes! {
     IdConflict = "id_conflict",
     /// Too much in too short a time.
     RateLimited = "rate_limited",
-    /// The disk is nearly full: nothing more is stored until there is space.
+    /// Nothing can be stored for now: the disk is full, or another program keeps the history locked.
     StorageFull = "storage_full",
     /// The search query is empty or too long.
     QueryInvalid = "query_invalid",

@@ -57,6 +57,12 @@ impl Rooms {
         self.by_name.remove(room);
     }
 
+    /// Whether a message with this id was stored in the room: the same message again needs no space.
+    #[must_use]
+    pub fn knows_id(&self, room: &str, id: &str) -> bool {
+        self.recent.knows(room, id)
+    }
+
     /// Takes back the latest message id, whose message was not stored: the same message may be said again. Several are
     /// taken back from the last one on.
     pub fn take_back_id(&mut self, room: &str, id: &str) {

@@ -109,6 +109,10 @@ impl Recent {
         }
     }
 
+    pub(super) fn knows(&self, room: &str, id: &str) -> bool {
+        self.uses.get(&key(room, id)).is_some_and(|known| !self.is_too_old(known, self.counted))
+    }
+
     /// Takes back the latest id, whose message was not stored, with the time that it counted.
     pub(super) fn take_back(&mut self, room: &str, id: &str) {
         let key = key(room, id);

@@ -196,12 +196,12 @@ impl<Q: Sequencer> Engine<Q> {
         let entry = self.sessions.admit(now, connection, request, &self.rooms, &mut self.outputs);
         match (entry, &mut self.parked) {
             (None, _) => {}
-            (Some(entry), None) => {
+            (Some(entry), parked) if parked.is_none() || stall::is_repeated(&entry, &self.rooms) => {
                 self.sequencer.submit(entry);
                 self.run_sequence();
             }
             (Some(entry), Some(parked)) if parked.takes(&entry) => parked.add(entry),
-            (Some(entry), Some(_)) => self.refuse(entry, Code::StorageFull),
+            (Some(entry), _) => self.refuse(entry, Code::StorageFull),
         }
     }
 

@@ -7,7 +7,8 @@ use crate::shard::Shard;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use switchboard_core::{
-    Applied, Body, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Output, Pos, Reply, RoomRow, Seq, Ticket,
+    Applied, Body, Code, ConnectionId, Entry, EntryKind, Event, Outcome, Output, Pos, Reply, RoomRow, Rooms, Seq,
+    Ticket,
 };
 use switchboard_store::{Batch, RoomRecord};
 
@@ -54,6 +55,11 @@ impl Parked {
         self.bytes += bytes(&entry);
         self.entries.push_back(entry);
     }
+}
+
+/// Whether an entry says a message again that is stored, and so needs no store.
+pub(super) fn is_repeated(entry: &Entry, rooms: &Rooms) -> bool {
+    matches!(&entry.kind, EntryKind::Message { id: Some(id), .. } if rooms.knows_id(&entry.room, id))
 }
 
 /// The bytes of an entry's text.

@@ -53,8 +53,12 @@ impl Sessions {
                 Ok(None)
             }
             Receiver::Room(room) => {
-                self.check_writable()?;
-                self.take_stored(turn.now, ask.session, message.text.len())?;
+                // What is said again is answered as it was the first time, and needs no space.
+                let name = &self.here[room].name;
+                if !message.id.as_ref().is_some_and(|id| !self.writable && turn.rooms.knows_id(name, id)) {
+                    self.check_writable()?;
+                    self.take_stored(turn.now, ask.session, message.text.len())?;
+                }
                 // Where messages are without measure, so are their bytes.
                 if self.limits.messages_per_second > 0 {
                     let receivers = self.here[room].members.len();

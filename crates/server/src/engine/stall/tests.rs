@@ -125,6 +125,8 @@ fn what_is_refused_was_never_told_and_takes_no_number() {
     world.comes(EVE);
     let held = world.hand();
     world.say(BOB, "b2", "lost as well");
+    // What is stored is stored, also while nothing else can be.
+    world.say(ADA, "a4", "stored");
     world.ask(BOB, "b3", Command::Topic { room: None, text: None });
     world.ask(BOB, "b4", Command::Rooms);
     assert_eq!(world.stall(held, true), ["2: pong", "3: welcome 1 \"\""]);
@@ -133,11 +135,17 @@ fn what_is_refused_was_never_told_and_takes_no_number() {
     let refused = ["1: refused a2 storage_full", "1: refused a3 storage_full", "2: refused b2 storage_full"];
     let (held, store) = world.hand();
     assert!(store.is_empty());
-    assert_eq!(told(held), [["2: topic \"\"", "2: lobby 1 \"\""].as_slice(), &refused].concat());
+    assert_eq!(told(held), [["1: ack a4 1 again", "2: topic \"\"", "2: lobby 1 \"\""].as_slice(), &refused].concat());
+    world.say(ADA, "a5", "stored");
+    world.engine.set_writable(false);
+    world.say(ADA, "a6", "stored");
+    world.say(ADA, "a7", "not stored");
+    assert_eq!(told(world.hand().0), ["1: ack a5 1 again", "1: ack a6 1 again", "1: refused a7 storage_full"]);
+    world.engine.set_writable(true);
     world.engine.resume();
     // The id may be used again, also for the same message.
-    world.say(ADA, "a4", "lost");
-    assert_eq!(world.commit(), ["1: ack a4 2", "all: 2 lost"]);
+    world.say(ADA, "a8", "lost");
+    assert_eq!(world.commit(), ["1: ack a8 2", "all: 2 lost"]);
     assert_eq!(world.engine.rooms().seq("lobby"), 2);
 }
 
