@@ -134,7 +134,7 @@ fn a_server_that_stopped_in_order_leaves_its_whole_history_in_one_file() {
     let data = TempDir::new().expect("a directory");
     with_history(data.path()).stop();
     let left: Vec<String> = contents(data.path()).into_keys().collect();
-    assert_eq!(left, ["switchboard.db", "switchboard.lock"]);
+    assert_eq!(left, ["switchboard.db", "switchboard.lock", "switchboard.mark"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn write(writer: usize, address: SocketAddr, disk: &RecordedDisk) -> Vec<Acknowl
     let (mut client, _) = Json::hello(&format!("writer-{writer}"), address);
     let mut acknowledged = Vec::new();
     for number in 0..MESSAGES {
-        let long = if writer % 2 == 0 { number * 37 % 3_000 } else { number % 60 };
+        let long = if writer.is_multiple_of(2) { number * 37 % 3_000 } else { number % 60 };
         let text = format!("{writer} {number} {}", "x".repeat(long));
         let seq = client.say(&text);
         acknowledged.push((disk.now(), seq, text));
