@@ -19,7 +19,7 @@ const TRANSACTION_ROWS_MAX: u64 = 4_096;
 /// Rows that are worth a transaction when no batch waits.
 const WORTH_ROWS: u64 = 64;
 /// The lag up to which no batch waits for the index.
-const LAG_FREE: u64 = 16_384;
+const LAG_FREE: u64 = 4_096;
 /// The lag from which half as many rows again are done as are committed. So the lag is never more than this, one batch
 /// and two steps, whatever is committed and however fast.
 const LAG_MAX: u64 = 131_072;

@@ -6,7 +6,7 @@ use crate::message::{Read, ToShard};
 use crate::metrics::Metrics;
 use crate::shard::Shard;
 use crate::shard::driver::ShardHandle;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ const REPLAY_PAGE: u32 = 256;
 const SEARCH_WAIT: Duration = Duration::from_secs(1);
 /// How often each reader logs that it could not read.
 const FAILURE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end waits for a read that is under way. A search can take longer, in a room of many millions of events.
+const END_WAIT: Duration = Duration::from_millis(500);
 
 /// The readers' queues: searches have one of their own, and so never stand before history. A connection with four reads
 /// under way is not read, so that they hold for each connection at most four reads and what one turn of its socket asked
@@ -63,6 +65,8 @@ pub struct ReaderThreads {
     indexer: Indexer,
     pages: Vec<JoinHandle<()>>,
     searches: JoinHandle<()>,
+    /// Disconnected when the last thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Readers {
@@ -92,11 +96,14 @@ impl Waiting {
     /// A thread cannot be started.
     pub fn start(self, queues: Readers, around: Surroundings) -> std::io::Result<ReaderThreads> {
         let Surroundings { pages, searches, indexer, shards, metrics, page_bytes } = around;
+        let (alive, ended) = bounded(0);
         let start = |name, mut reader: Box<dyn Reader>, jobs: Receiver<Job>| {
             let (indexer, shards, metrics) = (indexer.clone(), shards.clone(), metrics.clone());
+            let alive: Sender<()> = alive.clone();
             crate::threads::spawn(name, move || {
                 // Whoever asks a thousand times a second must not fill the disk with what is said about it.
                 let mut failures = LogLimiter::new(FAILURE_INTERVAL);
+                let _alive = alive;
                 for (connection, read, asked) in jobs.into_iter().map_while(|job| job) {
                     if indexer.has_ended() {
                         continue;
@@ -121,13 +128,13 @@ impl Waiting {
         let pages = pages.into_iter().map(|reader| start("reader", reader, self.pages.clone()));
         let pages = pages.collect::<Result<_, _>>()?;
         let searches = start("searcher", searches, self.searches)?;
-        Ok(ReaderThreads { queues, indexer, pages, searches })
+        Ok(ReaderThreads { queues, indexer, pages, searches, ended })
     }
 }
 
 impl ReaderThreads {
     /// Ends the threads, whatever still waits for them, and closes what they read from: the store is whole in one file
-    /// only when nobody has it open.
+    /// only when nobody has it open. A read that takes too long ends with the process.
     pub fn end(self) {
         self.indexer.end();
         // The threads end with the process otherwise.
@@ -135,6 +142,10 @@ impl ReaderThreads {
             let _ = self.queues.pages.send(None);
         }
         let _ = self.queues.searches.send(None);
+        if self.ended.recv_timeout(END_WAIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("a search takes long: the end does not wait for it");
+            return;
+        }
         for thread in self.pages.into_iter().chain([self.searches]) {
             let _ = thread.join();
         }

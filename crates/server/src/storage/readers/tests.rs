@@ -131,6 +131,16 @@ fn a_search_says_how_far_behind_the_index_is() {
 }
 
 #[test]
+fn the_end_does_not_wait_for_a_search_that_takes_long() {
+    let world = world(&Rows::default());
+    world.search(1);
+    world.begun.recv().unwrap();
+    // It is never let go before the end is over.
+    world.threads.end();
+    world.go.send(()).unwrap();
+}
+
+#[test]
 fn the_end_waits_for_no_search_that_waits() {
     let rows = Rows::default();
     rows.add(700);
