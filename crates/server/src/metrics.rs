@@ -186,7 +186,7 @@ impl Metrics {
         }
     }
 
-    /// Somebody ran into the setting `limits.` and this name.
+    /// The limit of this name was reached.
     pub fn limited(&self, limit: &'static str) {
         self.limits.get_or_create(&Named { limit }).inc();
     }

@@ -16,6 +16,9 @@ use tokio::time::timeout;
 /// where they are counted, and not here.
 const TLS_BUFFER: usize = 32 * 1024;
 
+/// A fatal alert, `decode_error`, in a record of TLS 1.2 (RFC 8446, 6.2).
+const DECODE_ERROR: &[u8] = &[0x15, 3, 3, 0, 2, 2, 50];
+
 /// A TCP socket that does not wait.
 pub(crate) trait Tcp: AsFd {
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -274,8 +277,13 @@ impl<T: Tcp> Socket<T> {
     /// alert that says what is wrong.
     fn process(&self, tls: &mut ServerConnection) -> io::Result<()> {
         if let Err(error) = tls.process_new_packets() {
+            let has_alert = tls.wants_write();
             // The connection is over either way.
             let _ = send_tls(&self.tcp, tls);
+            if !has_alert && tls.negotiated_cipher_suite().is_none() {
+                // Of what is no TLS at all rustls says nothing. Nothing is encrypted yet.
+                let _ = self.tcp.try_write_vectored(&[IoSlice::new(DECODE_ERROR)]);
+            }
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
         send_tls(&self.tcp, tls)

@@ -20,6 +20,14 @@ pub(super) async fn give(
     answer: Box<Answer>,
     terms: Terms,
 ) -> io::Result<()> {
+    send(site, socket, client, answer, terms).await.inspect_err(|error| {
+        if error.kind() == io::ErrorKind::TimedOut {
+            site.metrics.limited("body_timeout");
+        }
+    })
+}
+
+async fn send(site: &Site, socket: &Socket, client: IpAddr, answer: Box<Answer>, terms: Terms) -> io::Result<()> {
     let head = whole::head(&answer, terms, SystemTime::now());
     match whole::body(*answer, terms) {
         Content::Static(bytes) => socket.send(&head, bytes, site.body_timeout).await,

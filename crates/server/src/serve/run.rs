@@ -306,6 +306,13 @@ impl House {
         certificate: Option<Arc<Reloadable>>,
         layers: Layers,
     ) -> Result<End, StartError> {
+        // Files may be on a disk that does not answer; who waits for it is not the thread that accepts.
+        let (reloads, asked) = std::sync::mpsc::sync_channel(1);
+        threads::spawn("reload", move || {
+            for () in asked {
+                reload(certificate.as_deref(), &layers);
+            }
+        })?;
         let mut accepting = tokio::task::JoinSet::new();
         let mut lines = String::new();
         for (place, listener) in listeners.into_iter().enumerate() {
@@ -322,15 +329,16 @@ impl House {
         self.ready.set(true);
         // Whoever started us may have closed it; the log says the same.
         let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
-        let mut asked = false;
+        let mut is_ending = false;
         loop {
             tokio::select! {
                 end = &mut self.ended => return end.map_err(|_| std::io::Error::other("the engine is gone").into()),
-                _ = signals.terminate.recv() => asked = true,
-                _ = signals.interrupt.recv() => asked = true,
-                _ = signals.hang_up.recv() => reload(certificate.as_deref(), &layers),
+                _ = signals.terminate.recv() => is_ending = true,
+                _ = signals.interrupt.recv() => is_ending = true,
+                // One that waits will read what is there then.
+                _ = signals.hang_up.recv() => drop(reloads.try_send(())),
             }
-            if asked {
+            if is_ending {
                 self.ready.set(false);
                 accepting.abort_all();
                 self.mailbox.notice(|notices| notices.shut_down = true);
