@@ -23,6 +23,7 @@ mod tools;
 pub mod trace;
 mod transcript;
 mod websocket;
+mod wrong_clock;
 
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub use small_disk::{Mounted, SmallDisk};
 pub use tools::{require_chromium, require_openbsd_nc, require_tool};
 pub use transcript::Transcript;
 pub use websocket::WebSocket;
+pub use wrong_clock::WrongClock;
 
 /// How long a test waits for anything. Much longer than it takes, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -97,7 +97,8 @@ settings! {
         /// What a message has survived when it is acknowledged. `"fsync"`: a power cut. `"os"`: a crash of the server.
         /// `"none"`: nothing.
         durability: Durability = Durability::Fsync;
-        /// The age at which messages are deleted, such as `"90d"`.
+        /// The age at which messages are deleted, such as `"90d"`: how long ago they were stored, even if the machine's clock
+        /// was set meanwhile.
         retention: Option<Millis> = None, in Millis::minutes(1)..=Millis::days(36_500);
         /// Free disk space below which messages are refused (`storage_full`) until there is space again. Reading goes
         /// on.
@@ -348,7 +349,8 @@ settings! {
         udp_idle: Millis = Millis::minutes(10), in Millis::seconds(1)..=Millis::hours(24);
         /// Message ids that are remembered, so that a message sent twice is stored once. Each costs about 100 bytes.
         dedupe_ids: u32 = 1_000_000, in 1..=100_000_000, unit "ids";
-        /// How long a message id is remembered.
+        /// How long a message id is remembered, at least: in time that went by between messages, of which an hour and more
+        /// without any does not count.
         dedupe_age: Millis = Millis::hours(24), in Millis::seconds(1)..=Millis::days(30);
     }
 }
