@@ -2,7 +2,9 @@
 
 mod bench;
 mod clients;
+mod ledger;
 mod long;
+mod mutants;
 mod page;
 mod proofs;
 mod suites;
@@ -15,7 +17,8 @@ use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask test   everything that has to pass: format, lints, documentation, tests, a minute of fuzzing
-cargo xtask long   what is too long for that: official suites, clients, a crowd, kills, seeds, soak, Autobahn, fuzzing, ...
+cargo xtask long   what is too long for that: official suites, clients, a crowd, kills, seeds, soak, Autobahn, fuzzing, ...;
+                   after kills, seeds, soak (minutes) and fuzz (seconds) a number says how many: `long seeds 20000`
 cargo xtask bench  measures Switchboard beside its peers and writes docs/benchmarks/results.md; --quick: in half an hour
 cargo xtask bench-peers  only installs the servers to compare with
 cargo xtask tidy   only the checks of the sources and of the documentation's file names
