@@ -7,7 +7,7 @@ use std::fs;
 
 /// Where cargo-mutants is installed if it is missing, and its version.
 const PLACE: &str = "target/mutants";
-const VERSION: &str = "=25.3.1";
+const VERSION: &str = "=27.1.0";
 /// What is changed, and by whose tests that has to be noticed.
 const CHANGED: [(&str, &[&str]); 2] = [
     (

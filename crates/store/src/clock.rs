@@ -316,12 +316,10 @@ mod tests {
             );
             // A day it works, and notes the time now and then.
             let hours = (1..=24).map(|hour| hour * DAY / 24);
-            hours.for_each(|at| {
-                assert_eq!(
-                    log.note(Reading { wall: Time(day + at), uptime_ms: 1_000 + at, ..start }, pos + 9),
-                    Noted::Worth
-                )
-            });
+            for at in hours {
+                let hour = Reading { wall: Time(day + at), uptime_ms: 1_000 + at, ..start };
+                assert_eq!(log.note(hour, pos + 9), Noted::Worth);
+            }
         }
         let now = NOW + 13 * DAY;
         let ages = |days: u64| log.cutoffs(Time(now), days * DAY);
