@@ -64,7 +64,7 @@ fn a_flip_anywhere_is_refused_or_costs_no_more_than_the_last_transactions() {
     let mut store = open(dir.path(), Durability::Fsync).unwrap();
     say(&mut store, 1..=MESSAGES / 2);
     // Work that trails the commits is among them.
-    while store.index(1).unwrap() > 0 {}
+    while store.index(1).unwrap().rows() > 0 {}
     say(&mut store, MESSAGES / 2 + 1..=MESSAGES);
     let killed = copy_of(dir.path());
     let (mut refused, mut opened) = (0, 0);
@@ -92,7 +92,7 @@ fn what_nobody_waited_for_may_be_missing_in_any_part() {
     say(&mut store, 1..=40);
     let committed = frames(dir.path());
     // Many transactions behind the last commit, none of which is waited for.
-    while store.index(3).unwrap() > 0 {}
+    while store.index(3).unwrap().rows() > 0 {}
     let all = frames(dir.path());
     assert!(all > committed + 20, "{committed} {all}");
     let killed = copy_of(dir.path());
