@@ -55,6 +55,7 @@ impl Rooms {
     /// Forgets a room that was made by entries whose events were not stored.
     pub fn forget_room(&mut self, room: &str) {
         self.by_name.remove(room);
+        self.looks.remove(room);
     }
 
     /// Whether a message with this id was stored in the room: the same message again needs no space.
