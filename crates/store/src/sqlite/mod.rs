@@ -115,7 +115,8 @@ impl SqliteStore {
             result => (result?, Sharing::Files),
         };
         let is_known = schema::version(&connection).at(&path)? == schema::VERSION;
-        schema::migrate(&connection, &fresh_meta().at(&path)?).at(&path)?;
+        let migrated = schema::migrate(&connection, &fresh_meta().at(&path)?).at(&path);
+        migrated.map_err(|error| error.by_errno(switchboard_sys::sqlite::errno(&connection)))?;
         if new {
             // Else a power cut could take the whole file away, with all that was committed to it.
             File::open(directory).and_then(|directory| directory.sync_all()).at(directory)?;
@@ -451,16 +452,20 @@ struct Marked {
 fn mark_anew(connection: &Connection, path: &Path, directory: &Path, epoch: Epoch) -> Result<Marked, StoreError> {
     let events = writer::events_ever(connection).at(path)?;
     let mut now = Said::of(&path.metadata().at(path)?, epoch, events);
+    let is_marked = schema::is_marked(connection).at(path)?;
     let has_lost = match Mark::read(directory)? {
         Some(said) => !said.is_kept_by(&now),
-        None => schema::is_marked(connection).at(path)?,
+        None => is_marked,
     };
     let write = |now: &mut Said| {
         if has_lost {
             now.epoch = fresh_meta().at(path)?.epoch;
             schema::set_epoch(connection, now.epoch).at(path)?;
         }
-        schema::set_marked(connection).at(path)?;
+        // A start that has nothing to say needs no lock on the database.
+        if !is_marked {
+            schema::set_marked(connection).at(path)?;
+        }
         Mark::write(directory, *now)
     };
     let mark = match write(&mut now) {
