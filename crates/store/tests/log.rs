@@ -96,7 +96,7 @@ fn what_nobody_waited_for_may_be_missing_in_any_part() {
     let all = frames(dir.path());
     assert!(all > committed + 20, "{committed} {all}");
     let killed = copy_of(dir.path());
-    for frame in committed..all {
+    for frame in (committed..all).step_by(2) {
         for torn in [&[0_u64][..], &[4_000], &[0, 512, 1_024, 3_584]] {
             let copy = copy_of(killed.path());
             let file = File::options().write(true).open(wal(copy.path())).unwrap();
