@@ -11,10 +11,13 @@ use crate::room::Room;
 #[test]
 fn what_belongs_to_other_protocols_is_closed_without_a_session() {
     let mut room = Room::new(ServerOptions::ephemeral().set("limits.handshake_timeout=500ms"));
+    // TLS, and here is no certificate: its client is told by an alert.
+    let mut line = Line::connect("foreign", room.address());
+    line.send(b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03");
+    assert_eq!(line.heard.expect_end(), "\u{15}\u{3}\u{1}\0\u{2}\u{2}(");
+    room.check("TLS");
     for bytes in [
-        // TLS, and here is no certificate.
-        &b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"[..],
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\nhello\r\n",
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\0\0\0\0\0\0\0\0\0\0\0\0",
