@@ -58,7 +58,7 @@ pub struct Account {
 /// The accounts of all addresses, shared by the shards.
 ///
 /// Its lock is taken once for each connection that is ever charged. Memory: one row for each address with such a
-/// connection, and at most [`IDLE_ACCOUNTS_MAX`] others.
+/// connection, and at most `IDLE_ACCOUNTS_MAX` others.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
     counts_loopback: bool,

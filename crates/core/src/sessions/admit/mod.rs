@@ -38,7 +38,7 @@ impl Sessions {
         out: &mut Vec<Output>,
     ) -> Option<Entry> {
         let mut turn = Turn { now, rooms, out };
-        let Some(request) = self.await_turn(&mut turn, connection, request) else { return None };
+        let request = self.await_turn(&mut turn, connection, request)?;
         let Request { reference, command } = request;
         match self.consider(&mut turn, connection, reference.clone(), command) {
             Ok(entry) => entry,
