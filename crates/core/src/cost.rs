@@ -4,8 +4,9 @@ use crate::ids::Time;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The longest time for which anybody has to wait for a budget that was overdrawn, in milliseconds. One event of 16 MiB
-/// to 10,000 receivers would otherwise silence its sender for two hours.
-pub const WAIT_MS_MAX: u64 = 60_000;
+/// to 10,000 receivers would otherwise silence its sender for two hours. It is shorter than any heartbeat's patience, so
+/// that nobody is taken for dead meanwhile.
+pub const WAIT_MS_MAX: u64 = 15_000;
 
 /// How fast a budget refills.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +84,12 @@ impl Meter {
         let latest = now.saturating_add(rate.micros(rate.burst)).saturating_add(WAIT_MS_MAX * 1_000);
         self.full_at_micros = if full_at < latest { full_at } else { latest };
         self.wait_ms(now_ms, rate)
+    }
+
+    /// Whether nine tenths of the budget are there: its owner costs little, and need not wait for others who cost more.
+    #[must_use]
+    pub const fn is_modest(self, now_ms: u64, rate: Rate) -> bool {
+        self.wait_for_ms(now_ms, rate, rate.burst - rate.burst / 10) == 0
     }
 
     /// Returns how long it takes until there is `amount`, or all that the budget holds if that is less, in milliseconds.

@@ -23,6 +23,8 @@ struct Crowd {
     programs: Vec<Json>,
     pages: Vec<WebSocket>,
     people: Vec<Line>,
+    /// Who shared a picture, and stays.
+    artists: Vec<WebSocket>,
     /// By which the programs come back.
     tokens: Vec<String>,
 }
@@ -30,8 +32,8 @@ struct Crowd {
 impl Crowd {
     /// Everybody mistypes the join code once, and comes in with the right one.
     fn come(address: SocketAddr, last: u8) -> Self {
-        let (programs, pages, people, tokens) = Default::default();
-        let mut crowd = Self { address, header: from(last), programs, pages, people, tokens };
+        let (programs, pages, people, artists, tokens) = Default::default();
+        let mut crowd = Self { address, header: from(last), programs, pages, people, artists, tokens };
         for number in 0..PEOPLE {
             let mut program = crowd.program(number);
             let wrong = program.request(json!({ "type": "hello", "nick": format!("prog{number}"), "pass": "semase" }));
@@ -121,6 +123,7 @@ impl Crowd {
         for page in &mut self.pages {
             page.expect("\"picture\"");
         }
+        self.artists.push(artist);
     }
 
     /// All connections are cut at once, and everybody is back at once, in the same session where there is one.
@@ -175,13 +178,14 @@ impl Crowd {
     }
 }
 
-/// What the crowd does, from its first to its last.
-fn live(address: SocketAddr, last: u8) {
+/// What the crowd does. It is still there afterwards.
+fn live(address: SocketAddr, last: u8) -> Crowd {
     let mut crowd = Crowd::come(address, last);
     crowd.draw();
     crowd.share();
     crowd.be_cut_off_and_back();
     crowd.talk();
+    crowd
 }
 
 fn options() -> ServerOptions {
@@ -244,7 +248,7 @@ fn frame(text: &str) -> Vec<u8> {
 #[test]
 fn the_crowd_alone_meets_no_limit() {
     let server = Server::start(options());
-    live(server.address(), 1);
+    let _crowd = live(server.address(), 1);
     assert_eq!(limit_hits(server.address(), &from(9)), Vec::<String>::new());
     let refused = metric(server.address(), &from(9), "switchboard_refusals_total{code=\"rate_limited\"}");
     assert_eq!(refused, 0);
@@ -254,7 +258,7 @@ fn the_crowd_alone_meets_no_limit() {
 fn the_crowd_is_served_beside_an_attacker_of_another_address() {
     let server = Server::start(options());
     let _attack = Attack::start(server.address(), 2);
-    live(server.address(), 1);
+    let _crowd = live(server.address(), 1);
     assert_ne!(limit_hits(server.address(), &from(9)), Vec::<String>::new(), "the attacker met some");
 }
 
@@ -262,6 +266,6 @@ fn the_crowd_is_served_beside_an_attacker_of_another_address() {
 fn the_crowd_is_served_beside_an_attacker_of_its_own_address() {
     let server = Server::start(options());
     let _attack = Attack::start(server.address(), 1);
-    live(server.address(), 1);
+    let _crowd = live(server.address(), 1);
     assert_ne!(limit_hits(server.address(), &from(9)), Vec::<String>::new(), "the attacker met some");
 }

@@ -83,6 +83,11 @@ impl ClockLog {
     /// Notes what the clocks say before the event with position `next_pos` is stamped.
     pub fn note(&mut self, reading: Reading, next_pos: Pos) -> Noted {
         let by_ms = self.unnoted_ms(reading);
+        // Where the system tells no boots apart, the clock is looked at as seldom as elsewhere.
+        let is_fresh = reading.wall.0.abs_diff(self.wall.0) < NOTE_MS;
+        if reading.boot == 0 && self.wall > Time(0) && is_fresh {
+            return Noted::Nothing;
+        }
         if !self.is_of_boot(reading) {
             let was_on = self.wall > Time(0);
             if was_on && self.wall > reading.wall {

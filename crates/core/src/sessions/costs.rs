@@ -12,6 +12,9 @@ use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use std::sync::Arc;
 
+/// Bytes up to which a message or an event of a modest session does not wait for others of its address.
+const SMALL_BYTES: usize = 4_096;
+
 impl Sessions {
     /// One more holder of the account of a peer's address.
     pub(super) fn enter_account(&mut self, peer: Peer) -> Option<AccountId> {
@@ -43,9 +46,13 @@ impl Sessions {
         }
         let cost = (bytes as u64).saturating_mul(receivers as u64);
         let Some(session) = self.sessions.get_mut(&ask.session) else { return };
+        let is_modest = session.delivered.is_modest(turn.now.0, rate);
         let mut wait = session.delivered.charge(turn.now.0, rate, cost);
         if let Some(account) = session.account.map(|account| &mut self.accounts[account]).filter(|own| !own.is_exempt) {
-            wait = wait.max(account.delivered.charge(turn.now.0, rate.times(self.limits.address_share), cost));
+            let shared = account.delivered.charge(turn.now.0, rate.times(self.limits.address_share), cost);
+            if bytes > SMALL_BYTES || !is_modest {
+                wait = wait.max(shared);
+            }
         }
         if wait > 0 {
             turn.push(Output::Slow { connection: ask.connection, for_ms: wait });

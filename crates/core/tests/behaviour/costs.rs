@@ -66,33 +66,34 @@ fn a_sender_whose_bytes_are_too_many_deliveries_is_read_more_slowly_and_nothing_
 
 #[test]
 fn sessions_of_one_address_share_four_budgets_of_deliveries() {
-    let limits = Limits { delivered_bytes: Rate::per_second(1_000, 10_000), ..Limits::default() };
+    let limits = Limits { delivered_bytes: Rate::per_second(10_000, 100_000), ..Limits::default() };
     let mut world = World::with(limits);
     let senders: Vec<_> = (0..5).map(|number| enter(&mut world, number, &format!("s{number}"), from(1))).collect();
     let stranger = enter(&mut world, 9, "stranger", from(2));
     for sender in &senders[..4] {
         world.hears(*sender);
-        // Six are in the room; four times this is 39,984.
-        assert!(world.answer(*sender, event(1_666)).is_empty());
+        // Six are in the room; four times this is 399,840.
+        assert!(world.answer(*sender, event(16_660)).is_empty());
     }
     world.hears(senders[4]);
-    assert_eq!(world.answer(senders[4], event(5)), ["slowed 4"], "30 bytes, where 16 are left, at 4,000 a second");
+    assert!(world.answer(senders[4], event(4_096)).is_empty(), "what is small waits for nobody else");
+    assert_eq!(world.answer(senders[4], event(4_097)), ["slowed 1225"], "48,998 bytes too many, at 40,000 a second");
     world.hears(stranger);
-    assert!(world.answer(stranger, event(1_666)).is_empty(), "another address pays for itself alone");
+    assert!(world.answer(stranger, event(16_660)).is_empty(), "another address pays for itself alone");
 }
 
 #[test]
 fn loopback_shares_nothing_unless_it_is_counted() {
     for counts_loopback in [false, true] {
-        let delivered_bytes = Rate::per_second(1_000, 1_000);
+        let delivered_bytes = Rate::per_second(10_000, 10_000);
         let limits = Limits { delivered_bytes, address_share: 1, counts_loopback, ..Limits::default() };
         let mut world = World::with(limits);
         let own = Peer::new(Via::Tcp, Some(IpAddr::from(Ipv4Addr::LOCALHOST)));
         let (ada, bob) = (enter(&mut world, 1, "ada", own), enter(&mut world, 2, "bob", own));
         world.hears(ada);
-        assert!(world.answer(ada, event(500)).is_empty());
+        assert!(world.answer(ada, event(5_000)).is_empty());
         world.hears(bob);
-        assert_eq!(world.answer(bob, event(500)).is_empty(), !counts_loopback);
+        assert_eq!(world.answer(bob, event(5_000)).is_empty(), !counts_loopback);
     }
 }
 

@@ -85,7 +85,8 @@ impl<Q: Sequencer> Engine<Q> {
             self.reserved = 0;
         }
         if held.store.clock.is_some() || gathering.store.clock.is_some() {
-            self.clock_news = self.clock_news.max(News::Waits);
+            // It is stored as soon as anything can be.
+            self.clock_news = News::Urgent;
         }
         let ended =
             [&mut held.store, &mut gathering.store].into_iter().flat_map(|store| std::mem::take(&mut store.ended));

@@ -48,13 +48,17 @@ pub(super) fn run(mut config: Config, layers: Layers, endpoint: Option<Endpoint>
     let mut signals = runtime.block_on(async { Signals::new() })?;
     let nofile = switchboard_sys::raise_nofile()?;
     exposure::check(&config, &listeners::named(&config))?;
+    if config.server.lan {
+        // Before the history is opened, whose sessions ask for it.
+        make_join_code(&mut config)?;
+    }
     let directory = history::directory(&config)?;
     // Before the ports: who connects to one is answered, and does not wait for a server that may not start.
     let history = history::open(&config, directory.as_deref())?;
     let listeners = listeners::bind(&config)?;
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
     exposure::check(&config, &addresses)?;
-    let invitation = invite(&mut config, &listeners)?;
+    let invitation = invite(&config, &listeners)?;
     let certificate = certificate(&config, directory.as_deref(), &addresses)?;
     let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
     let own = Own {
@@ -114,15 +118,20 @@ fn text_only(listeners: &[Listener]) -> Vec<SocketAddr> {
     listeners.iter().filter(|listener| listener.pin == Pin::Text).map(|listener| listener.address).collect()
 }
 
-/// With `--lan`: a join code if there is none, and what to tell the neighbours: where the page is, and text alone.
-fn invite(config: &mut Config, listeners: &[Listener]) -> Result<Option<Invitation>, StartError> {
-    if !config.server.lan {
-        return Ok(None);
-    }
+/// A join code, if there is none.
+fn make_join_code(config: &mut Config) -> Result<(), StartError> {
     if config.auth.join_code.is_none() {
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(std::io::Error::other)?;
         config.auth.join_code = Some(Secret::new(join_code(random)));
+    }
+    Ok(())
+}
+
+/// With `--lan`: what to tell the neighbours: where the page is, where text alone is, and the code.
+fn invite(config: &Config, listeners: &[Listener]) -> Result<Option<Invitation>, StartError> {
+    if !config.server.lan {
+        return Ok(None);
     }
     let has_tls = config.tls.cert.is_some() || config.tls.self_signed;
     let code = config.auth.join_code.as_ref().map(|code| code.expose().to_owned());

@@ -3,7 +3,7 @@
 //! A branch is a connection in every respect but one: it has no socket. It is a member of rooms, has a gate and an
 //! outbox, and when it has something to write, its frames move to the outbox of its carrier.
 
-use super::connection::Phase;
+use super::connection::{Dirty, Phase};
 use super::{Opening, READS_MAX, Shard};
 use crate::message::ToEngine;
 use smallvec::SmallVec;
@@ -65,7 +65,7 @@ impl Shard {
     /// Moves a branch's frames as far as its carrier has room; the rest goes when the carrier has written.
     fn forward(&mut self, slot: u32) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        connection.dirty = false;
+        connection.dirty = Dirty::No;
         let Some(carrier) = connection.carrier else { return };
         while self.connections[carrier as usize].outbox.bytes() <= self.settings.outbox_bytes / 4 {
             let Some(frame) = self.connections[slot as usize].outbox.take() else { break };

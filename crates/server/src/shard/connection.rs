@@ -32,7 +32,7 @@ pub(super) struct Connection {
     pub id: ConnectionId,
     pub phase: Phase,
     /// It is in the list of those to be written.
-    pub dirty: bool,
+    pub dirty: Dirty,
     /// It is given the events of the run at hand one by one.
     pub apart: bool,
     /// Its socket took no more bytes; the driver says when it does again.
@@ -83,6 +83,18 @@ pub(super) struct Connection {
     pub nick: Option<Arc<str>>,
     /// What it has cost, once it was charged for anything.
     pub cost: Option<Box<Cost>>,
+}
+
+/// Whether a connection is among those that are to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Dirty {
+    /// It is not.
+    #[default]
+    No,
+    /// It is listed.
+    Listed,
+    /// The driver has taken it from the list, and is about to write it.
+    Taken,
 }
 
 impl Connection {

@@ -26,6 +26,9 @@ const BRANCH: u64 = 400;
 /// Units of work of each KiB of an answer, and of each KiB that came and was no request: at 2,000 units a second a
 /// megabyte a second, which is what a connection may put in for others.
 const KIB: u64 = 2;
+/// Units up to which work of a modest connection does not wait for others of its address: whoever answers a ping now and
+/// then, or reads a short page, waits for nobody's refusals.
+const SMALL_UNITS: u64 = 8;
 /// Bytes up to which a message or an event does not wait for others of its address: a stroke of a drawing waits for
 /// nobody's picture.
 const SMALL_BYTES: u64 = 4_096;
@@ -193,9 +196,13 @@ impl Shard {
         }
         let root = self.root(slot);
         let cost = self.cost(root);
+        let is_modest = cost.work.is_modest(now, rate);
         let mut wait = cost.work.charge(now, rate, units);
         if let Some(account) = &cost.account {
-            wait = wait.max(charge_shared(&account.work, now, rate.times(share), units));
+            let shared = charge_shared(&account.work, now, rate.times(share), units);
+            if units > SMALL_UNITS || !is_modest {
+                wait = wait.max(shared);
+            }
         }
         if wait > 0 {
             self.slow(root, wait, Limit::Work);
@@ -429,10 +436,10 @@ mod tests {
             charge_shared(&account.work, 0, RATE, if number == 3 { 1_000 } else { 5 });
         }
         for number in 1_000..1_000 + IDLE_ACCOUNTS_MAX as u32 {
-            accounts.of(address(number), 30_000);
+            accounts.of(address(number), 10_000);
         }
-        let debtor = accounts.of(address(3), 30_000).expect("it is counted");
-        assert!(!debtor.owes_nothing(30_000));
+        let debtor = accounts.of(address(3), 10_000).expect("it is counted");
+        assert!(!debtor.owes_nothing(10_000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How connections end: told why, written out, shut, and forgotten.
 
-use super::connection::Phase;
+use super::connection::{Dirty, Phase};
 use super::{LINGER_MS, Shard, Want};
 use crate::message::ToEngine;
 use switchboard_core::{CloseReason, Via};
@@ -126,6 +126,10 @@ impl Shard {
         let connection = &mut self.connections[slot as usize];
         connection.give_up = now + LINGER_MS;
         self.forget_waiting(slot);
+        // Whoever waits for it to be read again, or for its end, waits no longer.
+        if self.connections[slot as usize].paused && !self.paused.contains(&slot) {
+            self.paused.push(slot);
+        }
         let connection = &mut self.connections[slot as usize];
         if !connection.branches.is_empty() {
             self.cut_branches(now, slot);
@@ -164,7 +168,7 @@ impl Shard {
     /// Everything that waited is written.
     pub fn written(&mut self, slot: u32) {
         let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        connection.dirty = false;
+        connection.dirty = Dirty::No;
         match connection.phase {
             Phase::Open => {
                 self.advance_gate(slot);
@@ -229,8 +233,8 @@ impl Shard {
         }
         self.waiting_bytes -= connection.outbox.bytes();
         connection.outbox = super::outbox::Outbox::default();
-        if connection.dirty {
-            // Its slot may soon be another's, and that one is listed once.
+        if connection.dirty != Dirty::No {
+            // Its slot may soon be another's.
             self.dirty.retain(|listed| *listed != slot);
             self.dirty_branches.retain(|listed| *listed != slot);
         }

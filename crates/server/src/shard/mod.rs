@@ -205,7 +205,7 @@ impl Shard {
             dropped: false,
             hasty: false,
             behind: false,
-            dirty: false,
+            dirty: connection::Dirty::No,
             apart: false,
             blocked: false,
             holds_up: false,

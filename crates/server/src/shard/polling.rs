@@ -303,7 +303,7 @@ impl Local {
         let _ = tell.send(outcome);
     }
 
-    fn poll_of(&self, slot: u32) -> Option<Rc<Poll>> {
+    pub(super) fn poll_of(&self, slot: u32) -> Option<Rc<Poll>> {
         match self.table().get(slot) {
             Some(Endpoint::Polling(poll)) => Some(poll.clone()),
             Some(Endpoint::Stream(..) | Endpoint::Datagram(..)) | None => None,

@@ -27,9 +27,14 @@ impl Local {
         // Of what is no text nothing counts, so that all of it is judged at once.
         let step = if str::from_utf8(&posted.bytes).is_ok() { PACKETS_PER_PART } else { usize::MAX };
         let mut left = PACKETS_MAX;
+        // While it waits, the session may end, and its slot be another's.
+        let is_ours = || self.poll_of(slot).is_some_and(|one| Rc::ptr_eq(&one, &poll));
         let is_open = loop {
-            while self.peek(|shard| shard.is_open(slot) && !shard.may_read(slot)) {
+            while is_ours() && self.peek(|shard| shard.is_open(slot) && !shard.may_read(slot)) {
                 self.wait(slot).await;
+            }
+            if !is_ours() {
+                break false;
             }
             let now = self.tick();
             let (length, packets) = first(&posted.bytes, step.min(left));
@@ -50,7 +55,9 @@ impl Local {
         };
         drop(posted);
         poll.posting.set(false);
-        self.settle(slot);
+        if is_ours() {
+            self.settle(slot);
+        }
         let _ = tell.send(if is_open || says_close { Outcome::Done } else { Outcome::BadBody });
     }
 }

@@ -37,7 +37,10 @@ impl Shard {
             Phase::Open if self.is_slowed(slot) => {}
             Phase::Open => {
                 self.finish(now, slot);
-                self.part(now, slot, Phase::Finishing);
+                // Its last line may have to wait; the end is looked for again then.
+                if !self.is_slowed(slot) {
+                    self.part(now, slot, Phase::Finishing);
+                }
             }
             Phase::Finishing => {}
             Phase::Ending | Phase::Lingering | Phase::Gone => self.give_up(slot),

@@ -271,6 +271,33 @@ fn a_slot_is_listed_once_whoever_had_it_before() {
 }
 
 #[test]
+fn a_slot_that_was_looked_at_out_of_turn_is_written_once_for_its_next_owner() {
+    let mut world = World::new();
+    let (slot, id) = world.json();
+    // It ends, and is listed; the driver looks at it before its turn, as it does at sessions that poll.
+    world.shard.end_of_input(0, slot);
+    world.shard.hand_over(0, |_| Ok(()));
+    world.shard.deliver(0, ToShard::Forget(id));
+    world.shard.written(slot);
+    let wants = world.shard.take_wants();
+    assert!(matches!(wants[..], [Want::Drop(dropped)] if dropped == slot), "{wants:?}");
+    world.shard.dropped(slot);
+    let opening = Opening {
+        conversation: conversation::stream_json(&Arc::new(Speech::default())),
+        via: Via::Tcp,
+        address: None,
+        observe: false,
+        idle_ms: 0,
+        head: Frame::default(),
+    };
+    assert_eq!(world.shard.open(0, opening), slot, "the slot is used again");
+    world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
+    let mut dirty = Vec::new();
+    world.shard.take_dirty(&mut dirty);
+    assert_eq!(dirty, [slot]);
+}
+
+#[test]
 fn a_connection_that_ended_before_it_was_attached_leaves_no_trace() {
     let mut world = World::new();
     let (slot, id) = world.json();

@@ -1,7 +1,7 @@
 //! What waits for a shard's sockets: which of them are to be written, with what, and how it went.
 
 use super::Shard;
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Dirty, Phase};
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use switchboard_protocols::Frame;
@@ -11,7 +11,13 @@ impl Shard {
     pub fn take_dirty(&mut self, into: &mut Vec<u32>) {
         self.unwritten_bytes = 0;
         self.forward_dirty();
-        into.append(&mut self.dirty);
+        let connections = &mut self.connections;
+        // A slot may be listed twice: for a connection that was looked at out of turn and is gone, and for the one that
+        // has its place. What waits for that one is written once.
+        into.extend(self.dirty.drain(..).filter(|slot| {
+            let listed = connections.get_mut(*slot as usize).filter(|connection| connection.dirty == Dirty::Listed);
+            listed.map(|connection| connection.dirty = Dirty::Taken).is_some()
+        }));
     }
 
     /// Whether there are sockets to be written.
@@ -62,7 +68,7 @@ impl Shard {
         }
         if connection.phase == Phase::Open && connection.gate.is_none() && !connection.holds_up {
             // As nearly always, nothing follows from it.
-            connection.dirty = false;
+            connection.dirty = Dirty::No;
         } else {
             self.written(slot);
         }
@@ -73,7 +79,7 @@ impl Shard {
     pub fn blocked(&mut self, slot: u32) {
         if let Some(connection) = self.connections.get_mut(slot as usize) {
             connection.blocked = true;
-            connection.dirty = false;
+            connection.dirty = Dirty::No;
         }
         self.advance_gate(slot);
         self.close_overflowed(self.now);
@@ -111,8 +117,8 @@ impl Shard {
 /// Lists a connection as one to be written, once, and not while its socket is blocked.
 #[inline]
 pub(super) fn list(dirty: &mut Vec<u32>, connection: &mut Connection, slot: u32) {
-    if !connection.dirty && !connection.blocked {
-        connection.dirty = true;
+    if connection.dirty == Dirty::No && !connection.blocked {
+        connection.dirty = Dirty::Listed;
         dirty.push(slot);
     }
 }

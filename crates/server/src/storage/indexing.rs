@@ -70,7 +70,7 @@ impl Indexer {
         let hopeless = || progress.ended.load(Ordering::Acquire) || progress.is_stuck.load(Ordering::Acquire);
         let behind = |indexed: &mut u64| *indexed < target && !hopeless();
         let mut indexed = progress.indexed();
-        if behind(&mut indexed) {
+        if *indexed < target {
             drop(indexed);
             progress.wanted.fetch_max(target, Ordering::AcqRel);
             (self.ask)();

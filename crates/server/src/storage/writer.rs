@@ -196,10 +196,11 @@ impl Waiting {
                 }
                 Work::Idle => {
                     let mut state = lock(&self.state);
-                    while state.indexing.rows_left() > 0 && self.inbox.is_empty() && state.index(STEP_ROWS)? {}
-                    while state.reindexes() && self.inbox.is_empty() {
-                        state.reindex()?;
-                    }
+                    // The disk and the files are looked at in between, however much there is to do.
+                    let begun = Instant::now();
+                    let goes_on = || self.inbox.is_empty() && begun.elapsed() < WATCH_INTERVAL;
+                    while state.indexing.rows_left() > 0 && goes_on() && state.index(STEP_ROWS)? {}
+                    while state.reindexes() && goes_on() && state.reindex()? {}
                 }
                 Work::End => return lock(&self.state).index_last(),
             }
@@ -299,17 +300,17 @@ impl State {
         self.reindexed.is_some() && self.writable && self.stall.is_none()
     }
 
-    /// Indexes again some of what an earlier version indexed.
-    fn reindex(&mut self) -> Result<(), StoreError> {
-        let more = match self.store.reindex(REINDEX_ROWS) {
-            Ok(more) => more,
+    /// Indexes again some of what an earlier version indexed. Returns whether it got on.
+    fn reindex(&mut self) -> Result<bool, StoreError> {
+        let (more, done) = match self.store.reindex(REINDEX_ROWS) {
+            Ok(more) => (more, true),
             Err(error) => {
                 self.put_off(error)?;
-                true
+                (true, false)
             }
         };
         self.reindexed = more.then(Instant::now);
-        Ok(())
+        Ok(done)
     }
 
     /// Indexes as many rows as are due after a commit of so many events.

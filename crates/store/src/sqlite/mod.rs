@@ -306,13 +306,24 @@ impl SqliteStore {
         if strict {
             self.connection.execute_batch("PRAGMA synchronous = NORMAL").at(&self.path)?;
         }
+        let result = self.work_and_look(work, strict);
+        if strict {
+            // Whatever became of it, the next commit waits for the disk.
+            self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
+        }
+        result
+    }
+
+    /// Does the work; what it wrote that looks like a commit is synced.
+    fn work_and_look<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &Trailing) -> rusqlite::Result<T>,
+        strict: bool,
+    ) -> Result<T, StoreError> {
         let before = self.written()?;
         let result = work(&self.connection, &self.trailing).at(&self.path).map_err(|error| self.by_errno(error));
         if strict && self.written()?.is_taken_for_a_commit_after(&before) {
             self.log.sync()?;
-        }
-        if strict {
-            self.connection.execute_batch("PRAGMA synchronous = FULL").at(&self.path)?;
         }
         result
     }
@@ -420,7 +431,12 @@ fn settle_durability(connection: &Connection, settings: SqliteSettings, is_known
     }
     let is_lax = schema::is_lax(connection)?;
     if settings.durability != Durability::Fsync {
-        return if is_lax { Ok(()) } else { schema::set_lax(connection) };
+        if !is_lax {
+            schema::set_lax(connection)?;
+            // A power cut must not take this and leave what is not waited for.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        return Ok(());
     }
     if is_lax {
         // What was not waited for leaves the log first. If another program prevents that, the log is judged later.
@@ -462,11 +478,13 @@ fn mark_anew(connection: &Connection, path: &Path, directory: &Path, epoch: Epoc
             now.epoch = fresh_meta().at(path)?.epoch;
             schema::set_epoch(connection, now.epoch).at(path)?;
         }
+        // In this order: a mark that the database does not know of is compared all the same.
+        let mark = Mark::write(directory, *now)?;
         // A start that has nothing to say needs no lock on the database.
         if !is_marked {
             schema::set_marked(connection).at(path)?;
         }
-        Mark::write(directory, *now)
+        Ok(mark)
     };
     let mark = match write(&mut now) {
         Ok(mark) => Some(mark),

@@ -108,7 +108,8 @@ fn nothing_is_indexed_again_without_space() {
     state.reindex().unwrap();
     assert!(!state.reindexes());
     store.full.store(0, Ordering::Relaxed);
-    state.watch(true).unwrap();
+    std::thread::sleep(stall::PROBE_INTERVAL);
+    state.look_around().unwrap();
     state.reindex().unwrap();
     assert!(state.reindexes() && store.left.load(Ordering::Relaxed) < 1_000_000);
 }
