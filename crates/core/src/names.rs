@@ -2,7 +2,7 @@
 //!
 //! Both are checked and folded by PRECIS (RFC 8264) with the profile `UsernameCaseMapped` (RFC 8265 section 3.3).
 //! Names are told apart by what they look like too, so that nobody can look like somebody else: by their UTS 39 skeletons
-//! without marks. Names that people obey are kept from further likenesses ([`likeness`]), which would hurt others: `ana` and
+//! without marks. Names that people obey are kept from further likenesses (`names/likeness.rs`), which would hurt others: `ana` and
 //! `anna` are two people.
 
 mod likeness;
