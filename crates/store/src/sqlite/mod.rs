@@ -1,6 +1,7 @@
 //! The store on disk: one SQLite database with a write-ahead log, one writer, any number of readers.
 
 mod check;
+mod connect;
 mod index;
 mod lock;
 mod mark;
@@ -14,15 +15,15 @@ mod write;
 mod writer;
 
 use crate::clock::Cutoffs;
-use crate::error::{At, Severity, StoreError};
+use crate::error::{At, StoreError};
 use crate::record::{Backlog, Batch, IdRecord, Loaded};
 use crate::{Reader, Store};
+use connect::{Sharing, connect, settle_durability, unless_full};
 use index::Trailing;
 use lock::DirectoryLock;
 use mark::{Mark, Said};
 use reader::SqliteReader;
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use schema::Meta;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -37,9 +38,6 @@ pub use verify::{Report, verify};
 
 /// The database's name in the data directory. SQLite keeps `-wal` and `-shm` beside it.
 const FILE: &str = "switchboard.db";
-
-/// How long a statement waits for a program that looks into the database from outside, such as `sqlite3`.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the writer waits at a time: whoever calls it may have others to answer, and tries again.
 const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
@@ -353,107 +351,6 @@ fn make_file(path: &Path) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// What the connections of this process share with those of other programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sharing {
-    /// The log's index is in a file, and others may look into the database.
-    Files,
-    /// The log's index is in memory: it needs no space on the disk, and the database is ours alone.
-    Nothing,
-}
-
-impl Sharing {
-    /// Opens a connection of this kind.
-    fn open(self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-        match self {
-            Self::Files => Connection::open_with_flags(path, flags),
-            Self::Nothing => Connection::open_with_flags_and_vfs(path, flags, c"unix-excl"),
-        }
-    }
-}
-
-fn connect(path: &Path, settings: SqliteSettings, sharing: Sharing) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = sharing.open(path, flags).at(path)?;
-    match set_up(&connection, settings).at(path) {
-        Ok(()) => Ok(connection),
-        Err(error) => Err(error.by_errno(switchboard_sys::sqlite::errno(&connection))),
-    }
-}
-
-fn set_up(connection: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    plan_once(connection)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(
-        None,
-        "synchronous",
-        match settings.durability {
-            Durability::Fsync => "FULL",
-            Durability::Os => "NORMAL",
-            Durability::None => "OFF",
-        },
-    )?;
-    // A checkpoint happens within the commit that reaches this many pages (16 MiB): a larger log means that pages
-    // written again and again are moved once, and that a checkpoint's two fsyncs are shared by more commits.
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    // A log that grew during a long read gives its space back.
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    if let Some(pages) = settings.pages_max {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    Ok(())
-}
-
-/// Has a statement planned once, and not again for other values: the plans do not depend on them.
-fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
-}
-
-/// Says in the database whether commits are waited for: only then is the log judged by that.
-///
-/// That, and the tables, are moved out of the log at once where they are new: it cannot be judged by what is in itself.
-fn settle_durability(connection: &Connection, settings: SqliteSettings, is_known: bool) -> rusqlite::Result<()> {
-    let is_counted = schema::trailed(connection)?.is_some();
-    if !is_counted {
-        schema::count_trailing(connection)?;
-    }
-    if !is_known || !is_counted {
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    }
-    let is_lax = schema::is_lax(connection)?;
-    if settings.durability != Durability::Fsync {
-        if !is_lax {
-            schema::set_lax(connection)?;
-            // A power cut must not take this and leave what is not waited for.
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        }
-        return Ok(());
-    }
-    if is_lax {
-        // What was not waited for leaves the log first. If another program prevents that, the log is judged later.
-        let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if !is_busy {
-            schema::unset_lax(connection)?;
-        }
-    }
-    Ok(())
-}
-
-/// A full disk, or another program's lock, does not keep the store from being opened.
-fn unless_full(error: StoreError, connection: &Connection) -> Result<(), StoreError> {
-    let error = error.by_errno(switchboard_sys::sqlite::errno(connection));
-    match error.severity() {
-        Severity::Danger => Err(error),
-        Severity::Wait | Severity::Housekeeping => Ok(()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading of history and searching, on a connection that cannot write.
 
+use super::connect::{BUSY_TIMEOUT, Sharing, plan_once};
 use super::index::room_token;
 use super::lock::DirectoryLock;
-use super::{BUSY_TIMEOUT, Sharing, plan_once, rows, schema};
+use super::{rows, schema};
 use crate::Reader;
 use crate::error::{At, StoreError};
 use crate::page::PageBuilder;

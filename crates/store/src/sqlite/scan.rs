@@ -17,8 +17,8 @@ const SECTOR_BYTES: u64 = 512;
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 
-/// Gives the number (from 1) of a frame that is damaged although commits behind it were waited for; none if the log ends
-/// as a power cut or a kill may leave it. The log's header was looked at before.
+/// Returns the number (from 1) of a frame that is damaged although commits behind it were waited for; none if the log
+/// ends as a power cut or a kill may leave it. The log's header was looked at before.
 pub(super) fn damaged_frame(wal: &Path) -> io::Result<Option<u64>> {
     let mut file = BufReader::with_capacity(1 << 18, File::open(wal)?);
     let mut header = [0; HEADER_BYTES];
