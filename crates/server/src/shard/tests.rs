@@ -38,6 +38,18 @@ struct World {
     told: Vec<ToEngine>,
 }
 
+/// A connection over TCP that speaks JSON by lines.
+fn json_opening() -> Opening {
+    Opening {
+        conversation: conversation::stream_json(&Arc::new(Speech::default())),
+        via: Via::Tcp,
+        address: None,
+        observe: false,
+        idle_ms: 0,
+        head: Frame::default(),
+    }
+}
+
 impl World {
     fn new() -> Self {
         Self {
@@ -50,19 +62,21 @@ impl World {
     }
 
     fn json(&mut self) -> (u32, ConnectionId) {
-        let opening = Opening {
-            conversation: conversation::stream_json(&Arc::new(Speech::default())),
-            via: Via::Tcp,
-            address: None,
-            observe: false,
-            idle_ms: 0,
-            head: Frame::default(),
-        };
+        let opening = json_opening();
         let slot = self.shard.open(self.now, opening);
         self.say(slot, "{\"type\":\"hello\"}\n");
         let id = self.shard.connections[slot as usize].id;
         self.output(Output::Attach { connection: id, room: LOBBY, name: "lobby".into() });
         (slot, id)
+    }
+
+    /// Opens a connection, which is to get the free `slot`, and checks that the slot is listed once when it has an answer.
+    fn assert_is_written_once_for_a_next_owner(&mut self, slot: u32) {
+        assert_eq!(self.shard.open(0, json_opening()), slot, "the slot is used again");
+        self.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
+        let mut dirty = Vec::new();
+        self.shard.take_dirty(&mut dirty);
+        assert_eq!(dirty, [slot]);
     }
 
     fn say(&mut self, slot: u32, text: &str) {
@@ -255,19 +269,7 @@ fn a_slot_is_listed_once_whoever_had_it_before() {
     world.shard.deliver(0, ToShard::Page { connection: id, read: replay, result: Ok(page) });
     world.shard.deliver(0, ToShard::Forget(id));
     world.shard.dropped(slot);
-    let opening = Opening {
-        conversation: conversation::stream_json(&Arc::new(Speech::default())),
-        via: Via::Tcp,
-        address: None,
-        observe: false,
-        idle_ms: 0,
-        head: Frame::default(),
-    };
-    assert_eq!(world.shard.open(0, opening), slot, "the slot is used again");
-    world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
-    let mut dirty = Vec::new();
-    world.shard.take_dirty(&mut dirty);
-    assert_eq!(dirty, [slot]);
+    world.assert_is_written_once_for_a_next_owner(slot);
 }
 
 #[test]
@@ -282,19 +284,7 @@ fn a_slot_that_was_looked_at_out_of_turn_is_written_once_for_its_next_owner() {
     let wants = world.shard.take_wants();
     assert!(matches!(wants[..], [Want::Drop(dropped)] if dropped == slot), "{wants:?}");
     world.shard.dropped(slot);
-    let opening = Opening {
-        conversation: conversation::stream_json(&Arc::new(Speech::default())),
-        via: Via::Tcp,
-        address: None,
-        observe: false,
-        idle_ms: 0,
-        head: Frame::default(),
-    };
-    assert_eq!(world.shard.open(0, opening), slot, "the slot is used again");
-    world.shard.receive(0, slot, &mut b"not JSON\n".to_vec());
-    let mut dirty = Vec::new();
-    world.shard.take_dirty(&mut dirty);
-    assert_eq!(dirty, [slot]);
+    world.assert_is_written_once_for_a_next_owner(slot);
 }
 
 #[test]
