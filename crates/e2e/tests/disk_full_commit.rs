@@ -23,7 +23,7 @@ fn said(client: &mut Json, text: &str) -> Value {
     client.request(json!({ "type": "message", "text": text }))
 }
 
-/// Says it until it is stored, and refused until then.
+/// Sends a text until it is stored and returns its `seq`; every answer before that refuses it.
 fn said_when_there_is_space(client: &mut Json, text: &str) -> u64 {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -27,9 +27,9 @@ pub trait Store: Send {
     /// The database cannot be read.
     fn load(&mut self) -> Result<Loaded, StoreError>;
 
-    /// Gives the ids of the latest messages that have one, in the order of their positions, at most `max` of them and at
-    /// least those of which no more than `age_ms` of counted time went by since ([`switchboard_core::counted`]). Ids of
-    /// trimmed events are not stored any more.
+    /// Calls `each` with the ids of the latest messages that have one, in the order of their positions: at most `max` of
+    /// them, and at least those of which no more than `age_ms` of counted time went by since
+    /// ([`switchboard_core::counted`]). Ids of trimmed events are not stored any more.
     ///
     /// # Errors
     /// The database cannot be read.

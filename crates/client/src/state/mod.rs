@@ -165,7 +165,8 @@ impl State {
         }
     }
 
-    /// Says something; it is sent when it can be. Without a room it is for the one that the commands before it lead to.
+    /// Queues a message, which is sent when it can be. Without a room it is for the one that the commands before it lead
+    /// to.
     pub fn say(&mut self, now: u64, message: Outgoing, out: &mut Vec<Output>) {
         if !self.queue.has_room() {
             out.push(not_sent(message.id, "queue_full", "too many messages wait for the server"));

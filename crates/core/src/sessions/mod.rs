@@ -247,7 +247,7 @@ impl Sessions {
         self.shutting_down = true;
     }
 
-    /// Says what the wall's clock shows at the running time `now`, and what it would show if nobody had ever set it.
+    /// Sets what the wall's clock shows at the running time `now`, and what it would show if nobody had ever set it.
     ///
     /// All of [`Sessions`] is told the *running* time, which goes on evenly while the process runs: by it sessions end
     /// and rates are held. Events and entries are stamped with the *wall's* time. Tokens outlive the process, and grow old by

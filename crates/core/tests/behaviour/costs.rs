@@ -296,7 +296,7 @@ fn locked() -> World {
     World::from_settings(settings)
 }
 
-/// Says ten wrong codes from an address, by three connections.
+/// Sends ten wrong codes from an address, by three connections.
 fn guess(world: &mut World, peer: Peer) {
     for attempt in 0..10 {
         let thief = world.connect_as(1_000 + attempt / 4, peer);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Lets one of many equal lines into the log in each span of time, and counts the others.
+/// Limits equal log lines to one in each span of time, and counts the others.
 ///
 /// Whoever connects a thousand times a second must not fill the disk with what is said about it.
 #[derive(Debug, Clone)]

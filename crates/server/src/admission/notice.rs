@@ -14,7 +14,7 @@ struct State {
 }
 
 impl Notice {
-    /// Gives it, and wakes the one task that waits for it.
+    /// Marks the notice as given, and wakes the one task that waits for it.
     pub(super) fn give(&self) {
         let waker = {
             let mut state = self.state();

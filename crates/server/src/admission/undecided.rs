@@ -77,7 +77,7 @@ impl Undecided {
         }
     }
 
-    /// Lets the oldest of the place that has most of them give way, if it has had its time.
+    /// Dismisses the oldest connection of the place that has most of them, if it has had its time.
     pub(super) fn dismiss_one(&mut self, now: Instant) {
         if self.has_had_its_time(now) {
             self.dismiss();

@@ -131,9 +131,9 @@ impl<Q: Sequencer> Engine<Q> {
         self.sessions.restore_ended(session);
     }
 
-    /// Says what the clocks show at the running time `now`: to be called at the beginning of a turn, since what is applied
-    /// next is stamped by it. That the wall's clock was set is stored before what it stamps. Gives by how many
-    /// milliseconds it was, if it was.
+    /// Sets what the clocks show at the running time `now`: to be called at the beginning of a turn, since what is applied
+    /// next is stamped by it. That the wall's clock was set is stored before what it stamps. Returns by how many
+    /// milliseconds it was set, if it was.
     pub fn read_clock(&mut self, now: Time, reading: Reading) -> Option<i64> {
         let noted = self.clock.note(reading, self.sessions.next_pos());
         self.sessions.set_wall(now, reading.wall, self.clock.unset(reading));

@@ -183,8 +183,8 @@ async fn serve(local: &Rc<Local>, mut visitor: Box<Visitor>, mut first: Vec<u8>)
     }
 }
 
-/// Lets somebody wait who was refused often lately, and counts the refusals of a connection. `false`: there were so many
-/// that it ends with this one.
+/// Delays the answer to an address that was refused often lately, and counts the refusals of a connection. Returns
+/// `false` if there were so many that the connection ends with this one.
 async fn hold_back(site: &Site, refused: &mut u32, client: IpAddr, answer: &Answer) -> bool {
     // A server that is not ready is no fault of who asks whether it is.
     if !(answer.status().is_client_error() || answer.headers().contains_key(header::RETRY_AFTER)) {
@@ -203,7 +203,7 @@ async fn hold_back(site: &Site, refused: &mut u32, client: IpAddr, answer: &Answ
     may_go_on
 }
 
-/// Gives an answer. `false`: the connection ends with it.
+/// Sends an answer. Returns `false` if the connection ends with it.
 async fn conclude(
     site: &Site,
     visitor: &mut Visitor,
@@ -228,7 +228,7 @@ async fn refuse(local: &Rc<Local>, visitor: &Visitor, Wrong(why): Wrong) -> io::
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }
 
-/// Tells a client that there is no room for what it sends.
+/// Answers a client that there is no room for what it sends.
 ///
 /// # Errors
 /// The connection is over by that.

@@ -43,7 +43,7 @@ pub(super) async fn unless_noticed<T>(
     .await
 }
 
-/// Tells a connection that gives way why, if it has said enough to be told in its language.
+/// Writes to a connection that gives way why it is closed, if it has said enough to show its language.
 pub(super) fn tell(socket: &Socket, first: &First, pin: Pin, speech: &Arc<Settings>) {
     let json = || conversation::stream_json(speech).farewell(CloseReason::TooManyConnections);
     let words = match (first.begins_with(), pin) {
@@ -63,7 +63,7 @@ pub(super) fn tell(socket: &Socket, first: &First, pin: Pin, speech: &Arc<Settin
     socket.shut();
 }
 
-/// Tells a client that wants TLS that there is none here.
+/// Sends the TLS alert to a client that wants TLS where there is none.
 pub(super) fn alert(socket: &Socket) {
     // As above.
     let _ = socket.try_write(&[IoSlice::new(ALERT)]);

@@ -198,7 +198,7 @@ impl Arrivals {
         self.enter(local, Arrival { socket, route, permit, pin }, said, first)
     }
 
-    /// Tells a connection that has to give way before it is known what it speaks why.
+    /// Passes a result on; a connection that has to give way before its language is known is first written why.
     fn told<T>(&self, said: io::Result<T>, socket: &Socket, first: &First, pin: Pin) -> io::Result<T> {
         said.inspect_err(|error| {
             if gave_way(error) {

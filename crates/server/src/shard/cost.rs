@@ -235,7 +235,7 @@ impl Shard {
         self.set_alarm(root);
     }
 
-    /// Gives the engine a request, unless it has to wait until its connection has paid for what went before.
+    /// Sends the engine a request, unless it has to wait until its connection has paid for what went before.
     pub(super) fn ask_or_wait(&mut self, slot: u32, request: Request) {
         let root = self.root(slot);
         let id = self.connections[slot as usize].id;

@@ -197,8 +197,8 @@ impl Datagrams {
         local.with(|shard| shard.receive(now, slot, first));
     }
 
-    /// Lets an address in that has no session, in place of a silent one of the same host if that has its share. `None`:
-    /// it is refused, and told so unless that was said often just now.
+    /// Admits an address that has no session, in place of a silent one of the same host if that has its share. Returns
+    /// `None` if it is refused; it is told so unless that was said often just now.
     fn admit(&self, local: &Rc<Local>, from: SocketAddr, first: &[u8]) -> Option<Permit> {
         let arrivals = &local.environment.arrivals;
         let refusal = match arrivals.admission.admit_datagrams(from.ip(), Instant::now()) {

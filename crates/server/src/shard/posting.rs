@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 const PACKETS_PER_PART: usize = 256;
 
 impl Local {
-    /// Gives a body to its session, in parts, as fast as the engine takes them.
+    /// Passes a body to its session, in parts, as fast as the engine takes them.
     pub(super) async fn post(
         self: Rc<Self>,
         slot: u32,

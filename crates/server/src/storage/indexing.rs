@@ -52,7 +52,7 @@ impl Progress {
     }
 }
 
-/// Lets those who search wait for the index.
+/// A handle by which those who search wait for the index.
 #[derive(Clone)]
 pub struct Indexer {
     progress: Arc<Progress>,
@@ -193,7 +193,7 @@ impl Indexing {
         self.committed.saturating_sub(self.backlog.unindexed) < self.progress.wanted.load(Ordering::Acquire)
     }
 
-    /// Tells those who search, and the metrics, how far it is.
+    /// Publishes how far the index is, to those who search and to the metrics.
     pub(super) fn tell(&mut self) {
         let indexed = self.committed.saturating_sub(self.backlog.unindexed);
         self.progress.committed.store(self.committed, Ordering::Release);

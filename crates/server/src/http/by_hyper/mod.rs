@@ -66,7 +66,7 @@ impl Body for Noted<'_> {
     }
 }
 
-/// Lets hyper read one request, of which `first` was read already, and answer it. `message` says where it ends, if that is
+/// Serves one request, of which `first` was read already, by hyper. `message` says where the request ends, if that is
 /// known.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use crate::storage::testing::Rows;
 use switchboard_core::output::HistoryQuery;
 use switchboard_core::{Pos, Seq};
 
-/// Gives empty pages; a search tells that it began, and waits to be let go.
+/// A reader of empty pages, whose search signals that it began and waits for `go`.
 struct Slow {
     begun: Sender<()>,
     go: Receiver<()>,

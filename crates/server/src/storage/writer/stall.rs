@@ -49,7 +49,7 @@ impl Stall {
 pub(super) struct Complaints(Option<(String, Instant)>);
 
 impl Complaints {
-    /// Tells the log why something does not get on, unless it was told just now.
+    /// Logs why something does not get on, unless the same was logged just now.
     pub(super) fn say(&mut self, what: &'static str, error: &StoreError) {
         let text = error.to_string();
         let is_known = self.0.as_ref().is_some_and(|(said, at)| *said == text && at.elapsed() < SAID_AGAIN);
@@ -85,7 +85,7 @@ pub(super) fn commit(
     }
 }
 
-/// Tells the engine that a batch was not stored.
+/// Reports to the engine that a batch was not stored.
 ///
 /// # Errors
 /// The rooms cannot be read.
