@@ -117,9 +117,10 @@ impl Meter {
 
 /// Where costs are counted together: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer
 /// usually has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     V4(Ipv4Addr),
+    /// The first 64 bits.
     V6Net(u64),
 }
 
@@ -270,6 +271,7 @@ mod tests {
         hits.note(Limit::Work);
         assert_eq!(hits.iter().collect::<Vec<_>>(), [(Limit::Work, 2)]);
         let mut names: Vec<_> = Limit::ALL.iter().map(|limit| limit.as_str()).collect();
+        names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Limit::ALL.len());
     }

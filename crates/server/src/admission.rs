@@ -6,12 +6,13 @@ mod undecided;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub use log_limiter::LogLimiter;
 pub use notice::Notice;
+use switchboard_core::cost::Origin;
 use undecided::Undecided;
 
 /// How many connections there may be. `None` is no limit.
@@ -67,7 +68,7 @@ impl AdmissionRefusal {
 /// The counts, shared by the thread that accepts and the shards that close.
 ///
 /// Its lock is taken when a connection begins and when it ends, never for a message. Memory: one
-/// row for each place that has connections, so at most as many rows as there are connections.
+/// row for each origin that has connections, so at most as many rows as there are connections.
 #[derive(Debug, Clone)]
 pub struct Admission {
     shared: Arc<Shared>,
@@ -86,8 +87,8 @@ impl Admission {
     /// # Errors
     /// The first limit that is reached; nothing is counted then.
     pub fn admit(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
-        let seat = self.shared.limits.place_of(ip).map_or(Seat::Uncounted, Seat::Stream);
-        self.admit_to(seat, Some(Place::of(ip)), now)
+        let seat = self.shared.limits.origin_of(ip).map_or(Seat::Uncounted, Seat::Stream);
+        self.admit_to(seat, Some(Origin::of(ip)), now)
     }
 
     /// Admits a connection from a trusted proxy at `ip`, which speaks for many addresses and is not held to the limit of
@@ -96,7 +97,7 @@ impl Admission {
     /// # Errors
     /// As [`admit`](Self::admit).
     pub fn admit_proxy(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
-        self.admit_to(Seat::Uncounted, Some(Place::of(ip)), now)
+        self.admit_to(Seat::Uncounted, Some(Origin::of(ip)), now)
     }
 
     /// Admits the UDP session of a port of `ip`, which counts like a connection for the whole server, and has a limit by
@@ -105,7 +106,7 @@ impl Admission {
     /// # Errors
     /// The limit that is reached; nothing is counted then.
     pub fn admit_datagrams(&self, ip: IpAddr, now: Instant) -> Result<Permit, AdmissionRefusal> {
-        self.admit_to(Seat::Datagrams(Place::of(ip)), None, now)
+        self.admit_to(Seat::Datagrams(Origin::of(ip)), None, now)
     }
 
     /// Returns how many connections there are, UDP sessions among them.
@@ -121,7 +122,7 @@ impl Admission {
     }
 
     /// `undecided` is where it is counted while it is at its handshake, if it has one.
-    fn admit_to(&self, seat: Seat, undecided: Option<Place>, now: Instant) -> Result<Permit, AdmissionRefusal> {
+    fn admit_to(&self, seat: Seat, undecided: Option<Origin>, now: Instant) -> Result<Permit, AdmissionRefusal> {
         let limits = &self.shared.limits;
         let mut counts = self.shared.counts();
         if let Some(max) = limits.connections_total.filter(|max| counts.connections >= *max) {
@@ -131,9 +132,9 @@ impl Admission {
         }
         counts.enter(seat, limits)?;
         counts.connections += 1;
-        let handshake = undecided.map(|place| {
+        let handshake = undecided.map(|origin| {
             let notice = Arc::new(Notice::default());
-            let serial = counts.begin_handshake(place, limits, notice.clone(), now);
+            let serial = counts.begin_handshake(origin, limits, notice.clone(), now);
             Box::new(Handshake { serial, notice })
         });
         drop(counts);
@@ -176,7 +177,7 @@ impl Permit {
     pub fn resume_handshake(&mut self, ip: IpAddr, notice: &Arc<Notice>, now: Instant) {
         if self.handshake.is_none() {
             let limits = &self.shared.limits;
-            let serial = self.shared.counts().begin_handshake(Place::of(ip), limits, notice.clone(), now);
+            let serial = self.shared.counts().begin_handshake(Origin::of(ip), limits, notice.clone(), now);
             self.handshake = Some(Box::new(Handshake { serial, notice: notice.clone() }));
         }
     }
@@ -187,14 +188,14 @@ impl Permit {
     /// # Errors
     /// [`AdmissionRefusal::PerIp`] or [`AdmissionRefusal::Per64`]; it then stays where it was.
     pub fn locate(&mut self, ip: IpAddr) -> Result<(), AdmissionRefusal> {
-        let seat = self.shared.limits.place_of(ip).map_or(Seat::Uncounted, Seat::Stream);
+        let seat = self.shared.limits.origin_of(ip).map_or(Seat::Uncounted, Seat::Stream);
         let mut counts = self.shared.counts();
         if seat != self.seat {
             counts.enter(seat, &self.shared.limits)?;
             counts.leave(std::mem::replace(&mut self.seat, seat));
         }
         if let Some(handshake) = &self.handshake {
-            counts.undecided.relocate(handshake.serial, Place::of(ip));
+            counts.undecided.relocate(handshake.serial, Origin::of(ip));
         }
         Ok(())
     }
@@ -229,40 +230,40 @@ struct Counts {
     connections: u32,
     undecided: Undecided,
     /// Connections by where they come from; no row is 0.
-    by_place: HashMap<Place, u32>,
+    by_origin: HashMap<Origin, u32>,
     /// UDP sessions, likewise.
-    datagrams_by_place: HashMap<Place, u32>,
+    datagrams_by_origin: HashMap<Origin, u32>,
 }
 
 impl Counts {
     fn enter(&mut self, seat: Seat, limits: &AdmissionLimits) -> Result<(), AdmissionRefusal> {
-        let (rows, place, max, refusal): (_, _, _, fn(u32) -> AdmissionRefusal) = match seat {
+        let (rows, origin, max, refusal): (_, _, _, fn(u32) -> AdmissionRefusal) = match seat {
             Seat::Uncounted => return Ok(()),
-            Seat::Stream(place @ Place::V4(_)) => {
-                (&mut self.by_place, place, limits.connections_per_ip, AdmissionRefusal::PerIp)
+            Seat::Stream(origin @ Origin::V4(_)) => {
+                (&mut self.by_origin, origin, limits.connections_per_ip, AdmissionRefusal::PerIp)
             }
-            Seat::Stream(place @ Place::V6Net(_)) => {
-                (&mut self.by_place, place, limits.connections_per_64, AdmissionRefusal::Per64)
+            Seat::Stream(origin @ Origin::V6Net(_)) => {
+                (&mut self.by_origin, origin, limits.connections_per_64, AdmissionRefusal::Per64)
             }
-            Seat::Datagrams(place) => {
-                (&mut self.datagrams_by_place, place, limits.udp_sessions_per_ip, AdmissionRefusal::UdpPerIp)
+            Seat::Datagrams(origin) => {
+                (&mut self.datagrams_by_origin, origin, limits.udp_sessions_per_ip, AdmissionRefusal::UdpPerIp)
             }
         };
-        let count = rows.get(&place).copied().unwrap_or(0);
+        let count = rows.get(&origin).copied().unwrap_or(0);
         if let Some(max) = max.filter(|max| count >= *max) {
             return Err(refusal(max));
         }
-        rows.insert(place, count + 1);
+        rows.insert(origin, count + 1);
         Ok(())
     }
 
     fn leave(&mut self, seat: Seat) {
-        let (rows, place) = match seat {
+        let (rows, origin) = match seat {
             Seat::Uncounted => return,
-            Seat::Stream(place) => (&mut self.by_place, place),
-            Seat::Datagrams(place) => (&mut self.datagrams_by_place, place),
+            Seat::Stream(origin) => (&mut self.by_origin, origin),
+            Seat::Datagrams(origin) => (&mut self.datagrams_by_origin, origin),
         };
-        if let Entry::Occupied(mut row) = rows.entry(place) {
+        if let Entry::Occupied(mut row) = rows.entry(origin) {
             *row.get_mut() -= 1;
             if *row.get() == 0 {
                 row.remove();
@@ -270,11 +271,11 @@ impl Counts {
         }
     }
 
-    fn begin_handshake(&mut self, place: Place, limits: &AdmissionLimits, notice: Arc<Notice>, now: Instant) -> u64 {
+    fn begin_handshake(&mut self, origin: Origin, limits: &AdmissionLimits, notice: Arc<Notice>, now: Instant) -> u64 {
         if let Some(max) = limits.handshakes {
             self.undecided.make_room(max, now);
         }
-        self.undecided.enter(place, now, notice)
+        self.undecided.enter(origin, now, notice)
     }
 }
 
@@ -283,39 +284,16 @@ impl Counts {
 enum Seat {
     /// Nowhere: this machine's own programs, and proxies that have not named their clients.
     Uncounted,
-    Stream(Place),
+    Stream(Origin),
     /// A UDP session.
-    Datagrams(Place),
-}
-
-/// Where connections are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Place {
-    V4(Ipv4Addr),
-    /// The first 64 bits.
-    V6Net(u64),
-}
-
-impl Place {
-    /// The place of an address: itself, or its IPv6 network of 64 bits.
-    pub(crate) fn of(ip: IpAddr) -> Self {
-        // An IPv4 address is the same one when it arrives at an IPv6 socket.
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip),
-            IpAddr::V6(ip) => Self::V6Net(network_64(ip)),
-        }
-    }
+    Datagrams(Origin),
 }
 
 impl AdmissionLimits {
-    fn place_of(&self, ip: IpAddr) -> Option<Place> {
+    fn origin_of(&self, ip: IpAddr) -> Option<Origin> {
         let is_own = ip.to_canonical().is_loopback() && !self.counts_loopback;
-        (!is_own).then(|| Place::of(ip))
+        (!is_own).then(|| Origin::of(ip))
     }
-}
-
-fn network_64(ip: Ipv6Addr) -> u64 {
-    (ip.to_bits() >> 64) as u64
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn ipv6_is_counted_by_its_network() {
     assert_eq!(admission.admit(ip("2001:db8::4"), Instant::now()).unwrap_err(), AdmissionRefusal::Per64(3));
     admission.admit(ip("2001:db8:0:1::1"), Instant::now()).unwrap();
     drop(permits);
-    assert!(admission.shared.counts().by_place.is_empty());
+    assert!(admission.shared.counts().by_origin.is_empty());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_proxied_connection_is_counted_where_its_client_is() {
     permits[1].locate(ip("192.0.2.2")).unwrap();
     permits[2].locate(ip("192.0.2.1")).unwrap();
     drop(permits);
-    assert!(admission.shared.counts().by_place.is_empty());
+    assert!(admission.shared.counts().by_origin.is_empty());
     assert_eq!(admission.connections(), 0);
 }
 
@@ -192,14 +192,14 @@ proptest! {
             }
             prop_assert_eq!(admission.connections() as usize, permits.len());
             prop_assert!(permits.len() <= 5);
-            for (place, count) in &admission.shared.counts().by_place {
-                let max = match place { Place::V4(_) => 2, Place::V6Net(_) => 3 };
+            for (origin, count) in &admission.shared.counts().by_origin {
+                let max = match origin { Origin::V4(_) => 2, Origin::V6Net(_) => 3 };
                 prop_assert!((1..=max).contains(count));
             }
         }
         permits.clear();
         prop_assert_eq!((admission.connections(), admission.handshakes()), (0, 0));
-        prop_assert!(admission.shared.counts().by_place.is_empty());
+        prop_assert!(admission.shared.counts().by_origin.is_empty());
     }
 }
 

@@ -1,10 +1,11 @@
 //! The connections that have not said yet what they speak, and which of them gives way when there are too many.
 
-use super::{Notice, Place};
+use super::Notice;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use switchboard_core::cost::Origin;
 
 /// The time that a connection has to say what it speaks before it gives way to others: a herd that comes at once is
 /// through in far less, and a TLS handshake that loses a packet on a slow network as well.
@@ -21,16 +22,16 @@ type Serial = u64;
 #[derive(Debug, Default)]
 pub(super) struct Undecided {
     by_age: BTreeMap<Serial, Row>,
-    /// The connections of each place; no row is empty.
-    by_place: HashMap<Place, BTreeSet<Serial>>,
-    /// The places by how many they have; of two that have as many, the one with the oldest comes last.
-    crowds: BTreeSet<(usize, Reverse<Serial>, Place)>,
+    /// The connections of each origin; no row is empty.
+    by_origin: HashMap<Origin, BTreeSet<Serial>>,
+    /// The origins by how many they have; of two that have as many, the one with the oldest comes last.
+    crowds: BTreeSet<(usize, Reverse<Serial>, Origin)>,
     next: Serial,
 }
 
 #[derive(Debug)]
 struct Row {
-    place: Place,
+    origin: Origin,
     since: Instant,
     notice: Arc<Notice>,
 }
@@ -41,31 +42,31 @@ impl Undecided {
         self.by_age.len()
     }
 
-    /// Takes a connection from `place` in at `now`. Its `notice` is given when it has to give way.
-    pub(super) fn enter(&mut self, place: Place, now: Instant, notice: Arc<Notice>) -> Serial {
+    /// Takes a connection from `origin` in at `now`. Its `notice` is given when it has to give way.
+    pub(super) fn enter(&mut self, origin: Origin, now: Instant, notice: Arc<Notice>) -> Serial {
         let serial = self.next;
         self.next += 1;
-        self.by_age.insert(serial, Row { place, since: now, notice });
-        self.change(place, |serials| serials.insert(serial));
+        self.by_age.insert(serial, Row { origin, since: now, notice });
+        self.change(origin, |serials| serials.insert(serial));
         serial
     }
 
     /// Forgets a connection that has decided, or is gone. One that gave way is forgotten already.
     pub(super) fn leave(&mut self, serial: Serial) {
         if let Some(row) = self.by_age.remove(&serial) {
-            self.change(row.place, |serials| serials.remove(&serial));
+            self.change(row.origin, |serials| serials.remove(&serial));
         }
     }
 
-    /// Counts a connection at another place from now on.
-    pub(super) fn relocate(&mut self, serial: Serial, place: Place) {
+    /// Counts a connection at another origin from now on.
+    pub(super) fn relocate(&mut self, serial: Serial, origin: Origin) {
         let Some(row) = self.by_age.get_mut(&serial) else { return };
-        let before = std::mem::replace(&mut row.place, place);
+        let before = std::mem::replace(&mut row.origin, origin);
         self.change(before, |serials| serials.remove(&serial));
-        self.change(place, |serials| serials.insert(serial));
+        self.change(origin, |serials| serials.insert(serial));
     }
 
-    /// Makes room for one more where `max` is the limit: the oldest of the place that has most of them give way, if they
+    /// Makes room for one more where `max` is the limit: the oldest of the origin that has most of them give way, if they
     /// have had their time or there are [`CROWD`] times as many.
     pub(super) fn make_room(&mut self, max: u32, now: Instant) {
         let crowded = max.saturating_mul(CROWD) as usize;
@@ -77,7 +78,7 @@ impl Undecided {
         }
     }
 
-    /// Dismisses the oldest connection of the place that has most of them, if it has had its time.
+    /// Dismisses the oldest connection of the origin that has most of them, if it has had its time.
     pub(super) fn dismiss_one(&mut self, now: Instant) {
         if self.has_had_its_time(now) {
             self.dismiss();
@@ -101,16 +102,16 @@ impl Undecided {
         self.leave(serial);
     }
 
-    fn change(&mut self, place: Place, change: impl FnOnce(&mut BTreeSet<Serial>) -> bool) {
-        let rank = |serials: &BTreeSet<Serial>| serials.first().map(|oldest| (serials.len(), Reverse(*oldest), place));
-        let serials = self.by_place.entry(place).or_default();
+    fn change(&mut self, origin: Origin, change: impl FnOnce(&mut BTreeSet<Serial>) -> bool) {
+        let rank = |serials: &BTreeSet<Serial>| serials.first().map(|oldest| (serials.len(), Reverse(*oldest), origin));
+        let serials = self.by_origin.entry(origin).or_default();
         if let Some(before) = rank(serials) {
             self.crowds.remove(&before);
         }
         change(serials);
         match rank(serials) {
             Some(after) => drop(self.crowds.insert(after)),
-            None => drop(self.by_place.remove(&place)),
+            None => drop(self.by_origin.remove(&origin)),
         }
     }
 }
@@ -120,8 +121,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn place(number: u64) -> Place {
-        Place::V6Net(number)
+    fn origin(number: u64) -> Origin {
+        Origin::V6Net(number)
     }
 
     fn is_dismissed(notice: &Notice) -> bool {
@@ -134,7 +135,7 @@ mod tests {
         let start = Instant::now();
         let mut enter = |from: u64| {
             let notice = Arc::new(Notice::default());
-            undecided.enter(place(from), start, notice.clone());
+            undecided.enter(origin(from), start, notice.clone());
             notice
         };
         let attackers: Vec<_> = (0..3).map(|_| enter(2)).collect();
@@ -158,7 +159,7 @@ mod tests {
         let now = Instant::now();
         for _ in 0..2 * CROWD {
             undecided.make_room(2, now);
-            undecided.enter(place(1), now, Arc::default());
+            undecided.enter(origin(1), now, Arc::default());
         }
         assert_eq!(undecided.len(), 2 * CROWD as usize);
         undecided.make_room(2, now);
@@ -205,7 +206,7 @@ mod tests {
                     Step::Move(which, to) if !model.is_empty() => {
                         let at = which.index(model.len());
                         model[at].from = to;
-                        undecided.relocate(model[at].serial, place(to));
+                        undecided.relocate(model[at].serial, origin(to));
                     }
                     Step::Leave(_) | Step::Move(..) => {}
                     Step::Enter(from) => {
@@ -226,14 +227,14 @@ mod tests {
                             model.remove(at);
                         }
                         undecided.make_room(max, now);
-                        let serial = undecided.enter(place(from), now, Arc::default());
+                        let serial = undecided.enter(origin(from), now, Arc::default());
                         model.push(Known { serial, from, since: now });
                     }
                 }
                 let rows: Vec<Serial> = undecided.by_age.keys().copied().collect();
                 prop_assert_eq!(rows, model.iter().map(|known| known.serial).collect::<Vec<_>>());
                 prop_assert!(undecided.len() <= (max * CROWD) as usize);
-                prop_assert_eq!(undecided.crowds.len(), undecided.by_place.len());
+                prop_assert_eq!(undecided.crowds.len(), undecided.by_origin.len());
             }
         }
     }

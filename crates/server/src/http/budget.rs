@@ -1,9 +1,9 @@
 //! Memory for requests and answers that are under way, shared fairly by those who ask.
 
-use crate::admission::Place;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use switchboard_core::cost::Origin;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,14 +22,14 @@ pub struct Budget {
 struct Held {
     total: usize,
     /// No row is 0.
-    by_place: HashMap<Place, usize>,
+    by_origin: HashMap<Origin, usize>,
 }
 
 impl Held {
-    fn add(&mut self, place: Place, bytes: usize) {
+    fn add(&mut self, origin: Origin, bytes: usize) {
         if bytes > 0 {
             self.total += bytes;
-            *self.by_place.entry(place).or_default() += bytes;
+            *self.by_origin.entry(origin).or_default() += bytes;
         }
     }
 }
@@ -38,7 +38,7 @@ impl Held {
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Arc<Budget>,
-    place: Place,
+    origin: Origin,
     bytes: usize,
 }
 
@@ -51,14 +51,14 @@ impl Budget {
 
     /// Takes `bytes` for an address if it may have them now.
     pub(crate) fn try_take(self: &Arc<Self>, ip: IpAddr, bytes: usize) -> Option<Share> {
-        let place = Place::of(ip);
+        let origin = Origin::of(ip);
         let mut held = self.held();
         let left = self.max.checked_sub(held.total)?.checked_sub(bytes)?;
-        if held.by_place.get(&place).is_some_and(|own| *own > left) {
+        if held.by_origin.get(&origin).is_some_and(|own| *own > left) {
             return None;
         }
-        held.add(place, bytes);
-        Some(Share { budget: Arc::clone(self), place, bytes })
+        held.add(origin, bytes);
+        Some(Share { budget: Arc::clone(self), origin, bytes })
     }
 
     /// Takes `bytes` for an address as soon as it may have them. `None`: it may not until then.
@@ -77,9 +77,9 @@ impl Budget {
 
     /// Takes `bytes` that are in memory already, whether they may be or not: it is the next who waits.
     pub(crate) fn charge(self: &Arc<Self>, ip: IpAddr, bytes: usize) -> Share {
-        let place = Place::of(ip);
-        self.held().add(place, bytes);
-        Share { budget: Arc::clone(self), place, bytes }
+        let origin = Origin::of(ip);
+        self.held().add(origin, bytes);
+        Share { budget: Arc::clone(self), origin, bytes }
     }
 
     /// Returns how much is held.
@@ -99,10 +99,10 @@ impl Share {
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         let Some(more) = bytes.checked_sub(self.bytes) else { return true };
         let mut held = self.budget.held();
-        let own = held.by_place.get(&self.place).copied().unwrap_or(0);
+        let own = held.by_origin.get(&self.origin).copied().unwrap_or(0);
         match self.budget.max.checked_sub(held.total).and_then(|free| free.checked_sub(more)) {
             Some(left) if own == self.bytes || own <= left => {
-                held.add(self.place, more);
+                held.add(self.origin, more);
                 self.bytes = bytes;
                 true
             }
@@ -119,10 +119,10 @@ impl Drop for Share {
         {
             let mut held = self.budget.held();
             held.total -= self.bytes;
-            if let Some(own) = held.by_place.get_mut(&self.place) {
+            if let Some(own) = held.by_origin.get_mut(&self.origin) {
                 *own -= self.bytes;
                 if *own == 0 {
-                    held.by_place.remove(&self.place);
+                    held.by_origin.remove(&self.origin);
                 }
             }
         }
@@ -214,7 +214,7 @@ mod tests {
                 prop_assert!(sum <= 64);
             }
             shares.clear();
-            prop_assert!(budget.held().by_place.is_empty());
+            prop_assert!(budget.held().by_origin.is_empty());
         }
     }
 }

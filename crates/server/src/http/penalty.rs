@@ -1,17 +1,17 @@
 //! Refusals cost time: who is refused again and again waits for each, and is read no faster than that.
 
-use crate::admission::Place;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use switchboard_core::cost::Origin;
 
 /// As many refusals as belong to this time cost nothing at once: a crowd behind one address mistypes together.
 const BURST: Duration = Duration::from_secs(5);
 /// The longest that one waits.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Addresses that are remembered. While there are as many, all others wait for the longest time.
-const PLACES_MAX: usize = 4_096;
+const ORIGINS_MAX: usize = 4_096;
 
 /// The refusals of each address lately.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Penalties {
     /// The time that each refusal costs. None: nothing.
     each: Option<Duration>,
     /// When what an address was refused is paid for.
-    paid: Mutex<HashMap<Place, Instant>>,
+    paid: Mutex<HashMap<Origin, Instant>>,
 }
 
 impl Penalties {
@@ -35,16 +35,16 @@ impl Penalties {
         let Some(each) = self.each else { return Duration::ZERO };
         // Nothing in here is ever half done.
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
-        if paid.len() >= PLACES_MAX {
+        if paid.len() >= ORIGINS_MAX {
             paid.retain(|_, until| *until > now);
         }
-        let place = Place::of(ip);
-        if paid.len() >= PLACES_MAX && !paid.contains_key(&place) {
+        let origin = Origin::of(ip);
+        if paid.len() >= ORIGINS_MAX && !paid.contains_key(&origin) {
             return WAIT_MAX;
         }
-        let until = paid.get(&place).copied().unwrap_or(now).max(now) + each;
+        let until = paid.get(&origin).copied().unwrap_or(now).max(now) + each;
         let until = until.min(now + BURST + WAIT_MAX);
-        paid.insert(place, until);
+        paid.insert(origin, until);
         until.saturating_duration_since(now + BURST)
     }
 }
@@ -71,10 +71,10 @@ mod tests {
     fn addresses_are_remembered_within_bounds() {
         let penalties = Penalties::new(Some(1));
         let now = Instant::now();
-        for number in 0..2 * PLACES_MAX as u32 {
+        for number in 0..2 * ORIGINS_MAX as u32 {
             penalties.note(IpAddr::V4(number.into()), now);
         }
-        assert_eq!(penalties.paid.lock().unwrap().len(), PLACES_MAX);
+        assert_eq!(penalties.paid.lock().unwrap().len(), ORIGINS_MAX);
         assert!(penalties.note(HERE, now + Duration::from_secs(60)).is_zero());
         assert_eq!(penalties.paid.lock().unwrap().len(), 1);
         assert!(Penalties::new(None).note(HERE, now).is_zero());

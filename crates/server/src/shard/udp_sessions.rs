@@ -1,9 +1,10 @@
 //! The sessions of a datagram socket, by their address; and which of them gives way when its address has its share.
 
 use super::endpoint::Remote;
-use crate::admission::{Permit, Place};
+use crate::admission::Permit;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use switchboard_core::cost::Origin;
 use switchboard_protocols::Tick;
 
 /// How long a session must have been silent to give way to another port of its address, in milliseconds: programs that
@@ -25,7 +26,7 @@ struct Session {
 pub(super) struct UdpSessions {
     sessions: HashMap<Remote, Session>,
     /// The ports of each address; no row is empty.
-    by_place: HashMap<Place, Vec<SocketAddr>>,
+    by_origin: HashMap<Origin, Vec<SocketAddr>>,
     /// The second that is counted, and the tries in it.
     tries: (Tick, u32),
 }
@@ -44,7 +45,7 @@ impl UdpSessions {
     /// Takes a session in.
     pub(super) fn insert(&mut self, remote: Remote, slot: u32, permit: Option<Permit>) {
         if let Remote::Address(address) = remote {
-            self.by_place.entry(Place::of(address.ip())).or_default().push(address);
+            self.by_origin.entry(Origin::of(address.ip())).or_default().push(address);
         }
         self.sessions.insert(remote, Session { slot, permit });
     }
@@ -75,7 +76,7 @@ impl UdpSessions {
         now: Tick,
         heard: impl Fn(u32) -> Option<Tick>,
     ) -> Option<(u32, Permit)> {
-        let ports = self.by_place.get(&Place::of(newcomer.ip()))?;
+        let ports = self.by_origin.get(&Origin::of(newcomer.ip()))?;
         let silent = ports.iter().filter_map(|port| {
             let session = self.sessions.get(&Remote::Address(*port)).filter(|session| session.permit.is_some())?;
             Some((heard(session.slot)?, *port))
@@ -92,11 +93,11 @@ impl UdpSessions {
     }
 
     fn leave(&mut self, port: SocketAddr) {
-        let place = Place::of(port.ip());
-        if let Some(ports) = self.by_place.get_mut(&place) {
+        let origin = Origin::of(port.ip());
+        if let Some(ports) = self.by_origin.get_mut(&origin) {
             ports.retain(|one| *one != port);
             if ports.is_empty() {
-                self.by_place.remove(&place);
+                self.by_origin.remove(&origin);
             }
         }
     }
@@ -134,7 +135,7 @@ mod tests {
         for number in [1, 2, 3] {
             sessions.remove(&Remote::Address(port(number)));
         }
-        assert_eq!((admission.connections(), sessions.by_place.len(), sessions.len()), (0, 0, 1));
+        assert_eq!((admission.connections(), sessions.by_origin.len(), sessions.len()), (0, 0, 1));
     }
 
     #[test]

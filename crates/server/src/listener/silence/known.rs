@@ -1,10 +1,10 @@
 //! Who has spoken HTTP to this server lately, within bounds.
 
-use crate::admission::Place;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use switchboard_core::cost::Origin;
 
 /// How long an address is remembered at least, unless so many others came that it was forgotten before.
 pub(super) const ADDRESS_MEMORY: Duration = Duration::from_hours(24);
@@ -15,20 +15,20 @@ const SOCKETS: usize = 8_192;
 
 /// The addresses that have spoken HTTP, and the connections from this machine that do.
 pub(super) struct Known {
-    places: Recent<Place>,
+    origins: Recent<Origin>,
     sockets: Recent<SocketAddr>,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Self { places: Recent::new(ADDRESSES), sockets: Recent::new(SOCKETS) }
+        Self { origins: Recent::new(ADDRESSES), sockets: Recent::new(SOCKETS) }
     }
 }
 
 impl Known {
     /// A connection speaks HTTP. `is_of_this_machine`: its other end is a process here.
     pub(super) fn speaks_http(&mut self, peer: SocketAddr, is_of_this_machine: bool, now: Instant) {
-        self.places.insert(Place::of(peer.ip()), now);
+        self.origins.insert(Origin::of(peer.ip()), now);
         if is_of_this_machine {
             self.sockets.insert(peer, now);
         }
@@ -41,8 +41,8 @@ impl Known {
 
     /// Returns whether the address has spoken HTTP within [`ADDRESS_MEMORY`].
     pub(super) fn address_speaks_http(&mut self, peer: SocketAddr, now: Instant) -> bool {
-        self.places.age(now);
-        self.places.contains(&Place::of(peer.ip()))
+        self.origins.age(now);
+        self.origins.contains(&Origin::of(peer.ip()))
     }
 
     /// Returns whether a connection from this machine speaks HTTP.
