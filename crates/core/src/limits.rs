@@ -30,9 +30,14 @@ pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// and its place.
 pub const RECENT_EVENT_BYTES: usize = 256;
 
-/// Addresses whose accounts are kept although they have no connection and no session, because they still owe something.
-/// More: the oldest is forgotten. At about 300 bytes each they cost 5 MB.
+/// Addresses whose accounts are kept although they have no connection and no session, because they still owe something:
+/// in the sessions at about 300 bytes each (5 MB), and once more for what their connections cost, at about 80 (1.3 MB).
+/// More: the oldest is forgotten there, and some of them here.
 pub const IDLE_ACCOUNTS_MAX: usize = 16_384;
+
+/// Bytes up to which a message or an event of a modest connection does not wait for others of its address: a stroke of a
+/// drawing waits for nobody's picture.
+pub const SMALL_BYTES: usize = 4_096;
 
 /// What a stored message or topic costs its address beside its text, in bytes: its row, its index entry and its id.
 pub const STORED_EVENT_BYTES: u64 = 128;

@@ -7,13 +7,10 @@ use super::turn::{Ask, Turn};
 use crate::cost::Limit;
 use crate::event::LeftWhy;
 use crate::ids::{RoomId, SessionId, Time};
-use crate::limits::STORED_EVENT_BYTES;
+use crate::limits::{SMALL_BYTES, STORED_EVENT_BYTES};
 use crate::output::Output;
 use crate::refusal::{Code, Refusal};
 use std::sync::Arc;
-
-/// Bytes up to which a message or an event of a modest session does not wait for others of its address.
-const SMALL_BYTES: usize = 4_096;
 
 impl Sessions {
     /// One more holder of the account of a peer's address.

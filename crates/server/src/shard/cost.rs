@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use switchboard_core::cost::{Limit, Meter, Origin, Rate};
+use switchboard_core::limits::{IDLE_ACCOUNTS_MAX, SMALL_BYTES};
 use switchboard_core::{CloseReason, Command, ConnectionId, Reply, Request, Time};
 use switchboard_protocols::{Act, Tick};
 
@@ -29,12 +30,6 @@ const KIB: u64 = 2;
 /// Units up to which work of a modest connection does not wait for others of its address: whoever answers a ping now and
 /// then, or reads a short page, waits for nobody's refusals.
 const SMALL_UNITS: u64 = 8;
-/// Bytes up to which a message or an event does not wait for others of its address: a stroke of a drawing waits for
-/// nobody's picture.
-const SMALL_BYTES: u64 = 4_096;
-/// Accounts of addresses without a connection that still owe something. More: some of them are forgotten. At about 80
-/// bytes each they cost 1.3 MB.
-const IDLE_ACCOUNTS_MAX: usize = 16_384;
 
 /// What connections may cost.
 #[derive(Clone, Default)]
@@ -300,7 +295,7 @@ impl Shard {
         let cost = self.cost(root);
         let account = cost.account.as_ref();
         let mut wait = cost.spoken.wait_ms(now, rate);
-        if bytes > SMALL_BYTES
+        if bytes > SMALL_BYTES as u64
             && let Some(account) = account
         {
             wait = wait.max(Meter::from_bits(account.spoken.load(Ordering::Relaxed)).wait_ms(now, rate));
