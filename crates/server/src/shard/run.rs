@@ -35,11 +35,13 @@ pub(super) struct Run {
     bytes: usize,
     /// Slots that stand apart, with how many of the events they have got already.
     apart: Vec<(u32, usize)>,
+    /// Slots that are behind in a volatile room while the run is given; empty otherwise, and kept for its memory.
+    behind: Vec<u32>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { room: RoomId(0), events: Vec::new(), bytes: 0, apart: Vec::new() }
+        Self { room: RoomId(0), events: Vec::new(), bytes: 0, apart: Vec::new(), behind: Vec::new() }
     }
 }
 
@@ -123,10 +125,10 @@ impl Shard {
     }
 
     fn give_all(&mut self) {
+        let mut behind = std::mem::take(&mut self.run.behind);
         let run = &self.run;
         let members = self.directory.slots(run.room);
         let mut all: SmallVec<[Pieces; 2]> = SmallVec::new();
-        let mut behind: SmallVec<[u32; 4]> = SmallVec::new();
         let mut outboxes = Outboxes {
             settings: &self.settings,
             connections: &mut self.connections,
@@ -166,9 +168,10 @@ impl Shard {
             }
         }
         self.unwritten_bytes += all.iter().map(|pieces| pieces.bytes).max().unwrap_or(0);
-        for slot in behind {
+        for slot in behind.drain(..) {
             self.give_each(slot, 0);
         }
+        self.run.behind = behind;
     }
 
     /// Gives one member the events of the run from the one at `from` on, one by one.
