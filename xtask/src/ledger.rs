@@ -53,7 +53,7 @@ pub(crate) fn report() -> Result<()> {
 }
 
 fn read() -> Result<Vec<Value>> {
-    let text = fs::read_to_string(crate::root().join(LEDGER)).unwrap_or_default();
+    let text = crate::read_if_there(LEDGER)?;
     text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("{LEDGER}: {line}"))).collect()
 }
 

@@ -12,7 +12,7 @@ mod test;
 mod tidy;
 mod tools;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
@@ -64,4 +64,12 @@ fn step(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result
 fn root() -> std::path::PathBuf {
     let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_owned()
+}
+
+/// The text of a file below the root, empty if there is no such file.
+fn read_if_there(path: &str) -> Result<String> {
+    match std::fs::read_to_string(root().join(path)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        result => result.context(path.to_owned()),
+    }
 }

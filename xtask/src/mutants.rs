@@ -1,6 +1,6 @@
 //! Mutants of what must not be wrong: admission, names and the first bytes. Each has to fail a test, or be explained.
 
-use crate::{ledger, root, step};
+use crate::{ledger, read_if_there, root, step};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,8 @@ const CHANGED: [(&str, &[&str]); 2] = [
     ),
     ("switchboard-protocols", &["crates/protocols/src/first.rs", "crates/protocols/src/first/*.rs"]),
 ];
-/// Mutants that no test can notice, a line for each as cargo-mutants names it, and why before it.
+/// Mutants that no test can notice, a line for each as cargo-mutants names it, and why before it. Without the file, there
+/// are none.
 const EXPLAINED: &str = "docs/reliability/survivors.txt";
 
 /// Runs them, and fails if one survives that is not explained.
@@ -25,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
     if !program.exists() {
         step("cargo", &["install", "cargo-mutants", "--locked", "--version", VERSION, "--root", PLACE], &[])?;
     }
-    let explained = fs::read_to_string(root().join(EXPLAINED)).unwrap_or_default();
+    let explained = read_if_there(EXPLAINED)?;
     let explained: BTreeSet<&str> = explained.lines().filter(|line| !line.starts_with('#')).collect();
     for (package, files) in CHANGED {
         let output = format!("{PLACE}/{package}");
