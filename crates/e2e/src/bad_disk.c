@@ -7,10 +7,11 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "open_file.h"
 
 /* In the order in which bad_disk.rs reads them. Only the thread that writes the store changes them. */
 static struct state {
@@ -67,18 +68,7 @@ __attribute__((constructor)) static void begin(void)
 
 static int is_log(int file)
 {
-    char link[64] = "/proc/self/fd/", name[4096], digits[16];
-    int count = 0;
-    do {
-        digits[count++] = (char)('0' + file % 10);
-        file /= 10;
-    } while (file > 0);
-    size_t end = strlen(link);
-    while (count > 0)
-        link[end++] = digits[--count];
-    link[end] = 0;
-    ssize_t length = readlink(link, name, sizeof name);
-    return length > 4 && memcmp(name + length - 4, "-wal", 4) == 0;
+    return name_ends_in(file, "-wal");
 }
 
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)

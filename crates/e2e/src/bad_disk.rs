@@ -3,13 +3,12 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{ServerOptions, require_tool};
+use crate::{ServerOptions, preload};
 
 /// The numbers in the shared file, each of eight bytes; the last is the fault.
 const WORDS: usize = 6;
@@ -57,17 +56,8 @@ impl BadDisk {
     /// There is no C compiler.
     #[must_use]
     pub fn new(write: Duration, sync: Duration) -> Self {
-        let compiler = require_tool("cc", "a C compiler, Debian package gcc");
         let directory = TempDir::new().expect("a directory");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bad_disk.c");
-        let library = directory.path().join("bad_disk.so");
-        let built = Command::new(compiler)
-            .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&library, &source])
-            .arg("-ldl")
-            .output()
-            .expect("cc starts");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        preload::compile("bad_disk", directory.path());
         let disk = Self { directory, write, sync };
         disk.reset();
         disk

@@ -13,6 +13,7 @@ mod ledger;
 mod line;
 mod log;
 mod member;
+mod preload;
 pub mod process;
 mod program;
 mod proxy;

@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "open_file.h"
+
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static int record = -1;
 static ssize_t (*real_pwrite64)(int, const void *, size_t, off64_t);
@@ -33,22 +35,11 @@ __attribute__((constructor)) static void begin(void)
 /* 1 for the database, 2 for its log, 0 for all else. */
 static int which(int file)
 {
-    char link[64] = "/proc/self/fd/", name[4096], digits[16];
-    int count = 0, number = file;
-    if (record < 0 || file < 0)
+    if (record < 0)
         return 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    size_t end = strlen(link);
-    while (count > 0)
-        link[end++] = digits[--count];
-    link[end] = 0;
-    ssize_t length = readlink(link, name, sizeof name);
-    if (length > 14 && memcmp(name + length - 14, "switchboard.db", 14) == 0)
+    if (name_ends_in(file, "switchboard.db"))
         return 1;
-    return length > 18 && memcmp(name + length - 18, "switchboard.db-wal", 18) == 0 ? 2 : 0;
+    return name_ends_in(file, "switchboard.db-wal") ? 2 : 0;
 }
 
 /* A head of four numbers, and the bytes. A record that is not whole would be no record: the process ends. */

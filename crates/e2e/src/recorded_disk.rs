@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Dice, ServerOptions, require_tool};
+use crate::{Dice, ServerOptions, preload};
 
 /// What a disk writes whole.
 const SECTOR: usize = 512;
@@ -66,16 +65,8 @@ impl RecordedDisk {
     /// There is no C compiler.
     #[must_use]
     pub fn new() -> Self {
-        let compiler = require_tool("cc", "a C compiler, Debian package gcc");
         let directory = TempDir::new().expect("a directory");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/recorded_disk.c");
-        let built = Command::new(compiler)
-            .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&directory.path().join("recorded_disk.so"), &source])
-            .args(["-ldl", "-lpthread"])
-            .output()
-            .expect("cc starts");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        preload::compile("recorded_disk", directory.path());
         Self { directory }
     }
 

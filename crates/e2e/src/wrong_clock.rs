@@ -2,12 +2,11 @@
 //! for it, while it runs too.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::{ServerOptions, require_tool};
+use crate::{ServerOptions, preload};
 
 /// The library and the file that says how wrong the clock is.
 #[derive(Debug)]
@@ -22,15 +21,8 @@ impl WrongClock {
     /// There is no C compiler.
     #[must_use]
     pub fn new() -> Self {
-        let compiler = require_tool("cc", "a C compiler, Debian package gcc");
         let directory = TempDir::new().expect("a directory");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wrong_clock.c");
-        let built = Command::new(compiler)
-            .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&directory.path().join("wrong_clock.so"), &source])
-            .output()
-            .expect("cc starts");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        preload::compile("wrong_clock", directory.path());
         let clock = Self { directory };
         fs::write(clock.file(), 0_i64.to_ne_bytes()).expect("a small file");
         clock
